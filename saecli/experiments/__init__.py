@@ -1,0 +1,1 @@
+"""Probes, interventions, controls and verdicts: pure maths on tensors and plain values."""
