@@ -37,3 +37,14 @@ def one_of(names: Iterable[str], wanted: str = "", *, most: int = 6) -> str:
     if tail:
         return ", ".join(shown) + tail
     return ", ".join(shown[:-1]) + " and " + shown[-1]
+
+
+class Interrupted(SaecliError):
+    """The user stopped the command; what it had finished is kept (exit code 130)."""
+
+    def __init__(
+        self,
+        problem: str = "interrupted",
+        remedy: str = "what was finished is kept, run the command again to go on",
+    ) -> None:
+        super().__init__(problem, remedy)
