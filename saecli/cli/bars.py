@@ -3,29 +3,32 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, ProgressColumn, TaskID, TextColumn
 from rich.progress import Progress as RichBars
 from rich.progress import Task as RichTask
+from rich.table import Column
 from rich.text import Text
 
 from saecli.cli.failures import one_line
 from saecli.progress import Task
-from saecli.render.numbers import duration, rate
+from saecli.render.numbers import count, duration, rate
 
 REFRESHES_PER_SECOND = 4  # the cores belong to the work
 
 
 class _Done(ProgressColumn):
     def render(self, task: RichTask) -> Text:
-        total = "" if task.total is None or task.finished else f"/{task.total:,.0f}"
-        return Text(f"{task.completed:,.0f}{total} {task.fields['unit']}", justify="right")
+        done = _short(task.completed)
+        if task.total is not None and not task.finished:
+            done += f"/{_short(task.total)}"
+        return Text(f"{done} {task.fields['unit']}")
 
 
 class _Rate(ProgressColumn):
     def render(self, task: RichTask) -> Text:
         speed = task.completed / task.elapsed if task.finished and task.elapsed else task.speed
-        return Text(rate(speed or 0.0), style="cyan", justify="right")
+        return Text(rate(speed or 0.0), style="cyan")
 
 
 class _Time(ProgressColumn):
@@ -39,14 +42,28 @@ class _Time(ProgressColumn):
         return Text(f"{duration(task.time_remaining)} left", style="yellow")
 
 
-def _columns() -> list[ProgressColumn]:
+def _short(n: float) -> str:
+    return f"{n:,.0f}" if n < 100_000 else count(n)
+
+
+def _columns(width: int) -> list[ProgressColumn]:
+    # Least widths, so that the bars of successive steps stand below one another.
+    def cell(least: int, justify: JustifyMethod = "right") -> Column:
+        return Column(min_width=least, no_wrap=True, justify=justify)
+
+    bar = 24 if width >= 100 else 14
     return [
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        _Done(),
-        _Rate(),
-        _Time(),
-        TextColumn("{task.fields[note]}", markup=False, style="dim"),
+        TextColumn("{task.description}", markup=False, table_column=cell(14, "left")),
+        BarColumn(bar_width=bar, table_column=cell(bar)),
+        _Done(table_column=cell(18)),
+        _Rate(table_column=cell(7)),
+        _Time(table_column=cell(9)),
+        TextColumn(
+            "{task.fields[note]}",
+            markup=False,
+            style="dim",
+            table_column=Column(no_wrap=True, overflow="ellipsis"),
+        ),
     ]
 
 
@@ -68,7 +85,7 @@ class Bars:
     def _task(self, name: str, total: int | None, unit: str) -> Iterator[Task]:
         if self._bars is None:
             self._bars = RichBars(
-                *_columns(),
+                *_columns(self.console.width),
                 console=self.console,
                 refresh_per_second=REFRESHES_PER_SECOND,
                 redirect_stdout=False,  # stdout belongs to the result
