@@ -1,0 +1,203 @@
+"""One pass over an image set's activations: everything the catalog keeps about each latent.
+
+Memory is bounded whatever the number of images: the counts, the survivors of the exemplar
+choice with their sparse maps, and the signature. Maps are kept as the pass goes, not encoded
+anew afterwards: in a set of any size most images are some latent's exemplar, so that a second
+sweep would nearly double the work. Nothing is written, so an interrupt loses only the pass.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from saecli.profiling.encoding import encode_group, regroup
+from saecli.profiling.exemplars import Shortlist
+from saecli.profiling.maps import PatchMaps
+from saecli.profiling.statistics import Statistics, find_peaks, histogram_edges
+from saecli.progress import SILENT, Progress
+from saecli.sae.model import Dictionary
+
+_LARGEST_HALF = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class ProfileSettings:
+    """How much of each latent is kept."""
+
+    n_exemplars: int = 16
+    """Top images of each latent."""
+    n_random: int = 8
+    """Random images on which it fires (delphi scores labels on random actives too)."""
+    n_strata: int = 5
+    """Equal parts of its images by activation, for the quantile exemplars."""
+    n_per_stratum: int = 2
+    """Images from each part."""
+    n_sample: int = 64
+    """Random images of each latent from which both are drawn; quantiles are exact up to here."""
+    n_bins: int = 60
+    """Bins of the histogram, log-spaced: a third of an octave each."""
+    histogram_low: float = 2.0**-10
+    """SAE units; the first bin counts smaller activations too."""
+    histogram_high: float = 2.0**10
+    """SAE units; the last bin counts larger activations too."""
+    signature_images: int = 2048
+    """Images of the signature; all where the set has no more."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What each of S latents does over an image set; activations in the SAE's units.
+
+    An image index is its place in the set; "active" is f > 0.
+
+    Attributes:
+        n_images: images seen.
+        n_patches: patches seen, over all images.
+        n_active: (S,) int64, active patches.
+        n_active_images: (S,) int64, images with at least one.
+        sum: (S,) float64, sum of f over the active patches.
+        max: (S,) float32, 0 where the latent never fired.
+        histogram: (S, n_bins) int64, active patches by activation.
+        edges: (n_bins + 1,) float32; a bin holds its left edge, the outer two bins also what lies
+            beyond them.
+        exemplar_image, exemplar_patch, exemplar_activation: (S, n_exemplars) int32, int32,
+            float32: the images with the largest maxima, the first patch that reaches each, and
+            the maximum; strongest first, ties by lower image; -1, -1 and 0 where there are no
+            more.
+        quantile_image, quantile_patch, quantile_activation: (S, n_strata · n_per_stratum), alike:
+            images from equal parts of the latent's images by their maxima; column c is of part
+            c // n_per_stratum, the weakest part first; gaps where a part has fewer.
+        random_image, random_patch, random_activation: (S, n_random), alike: random images on
+            which the latent fires, in random order.
+        maps: patch maps of all of these.
+        signature_images: (M,) int64, ascending image indices.
+        signature: (S, M) float16, maximum over each of those images' patches.
+    """
+
+    n_images: int
+    n_patches: int
+    n_active: NDArray[np.int64]
+    n_active_images: NDArray[np.int64]
+    sum: NDArray[np.float64]
+    max: NDArray[np.float32]
+    histogram: NDArray[np.int64]
+    edges: NDArray[np.float32]
+    exemplar_image: NDArray[np.int32]
+    exemplar_patch: NDArray[np.int32]
+    exemplar_activation: NDArray[np.float32]
+    quantile_image: NDArray[np.int32]
+    quantile_patch: NDArray[np.int32]
+    quantile_activation: NDArray[np.float32]
+    random_image: NDArray[np.int32]
+    random_patch: NDArray[np.int32]
+    random_activation: NDArray[np.float32]
+    maps: PatchMaps
+    signature_images: NDArray[np.int64]
+    signature: NDArray[np.float16]
+
+    @property
+    def density(self) -> NDArray[np.float64]:
+        """(S,) share of patches on which each latent is active."""
+        return self.n_active / max(1, self.n_patches)
+
+    @property
+    def mean_activation(self) -> NDArray[np.float64]:
+        """(S,) mean over the active patches; 0 where there are none."""
+        return self.sum / np.maximum(1, self.n_active)
+
+
+def choose_signature_images(n_images: int, size: int, seed: int) -> NDArray[np.int64]:
+    """(min(n_images, size),) int64, ascending: the images whose maxima make the signature.
+
+    A uniform draw that depends on the set's size and the seed alone, never on a dictionary's
+    latents, so that every dictionary profiled on the set has its signature on the same images.
+    The price: in a set larger than ``size`` a latent that fires on a share q of the images has
+    about q · size of them in its signature, and below 20 it can't be compared.
+    """
+    if n_images <= size:
+        return np.arange(n_images, dtype=np.int64)
+    drawn = np.random.default_rng(seed).choice(n_images, size, replace=False)
+    return np.sort(drawn).astype(np.int64)
+
+
+def profile(
+    dictionary: Dictionary,
+    batches: Iterable[tuple[int, Tensor]],
+    n_images: int,
+    settings: ProfileSettings | None = None,
+    progress: Progress = SILENT,
+) -> Profile:
+    """Profile a dictionary over an image set in one pass.
+
+    The result depends on the images, the dictionary and the settings, not on the batches.
+
+    Args:
+        dictionary: the SAE; its device and dtype are used.
+        batches: (index of the first image, (b, P, D) activations in the backbone's units), in
+            ascending order, one grid.
+        n_images: how many images will come.
+        settings: what to keep; the defaults where None.
+        progress: told of each group of images.
+
+    Raises:
+        SaecliError: if an activation is NaN or infinite.
+        ValueError: if the images aren't 0 to n_images - 1, ascending, at least one.
+    """
+    settings = settings or ProfileSettings()
+    if n_images < 1:
+        raise ValueError("no images to profile")
+    n_latents = dictionary.n_latents
+    edges = histogram_edges(settings.n_bins, settings.histogram_low, settings.histogram_high)
+    statistics = Statistics(n_latents, edges)
+    shortlist = Shortlist(n_latents, settings.n_exemplars, settings.n_sample, settings.seed)
+    chosen = choose_signature_images(n_images, settings.signature_images, settings.seed)
+    column = np.full(n_images, -1, dtype=np.int64)
+    column[chosen] = np.arange(len(chosen))
+    signature = np.zeros((n_latents, len(chosen)), dtype=np.float16)
+    seen, n_patches = 0, 0
+    with progress.task("profiling", n_images, "images") as task:
+        for images, x in regroup(batches, n_latents):
+            if images[-1] >= n_images:
+                raise ValueError(f"image {images[-1]} of a set of {n_images}")
+            firings = encode_group(dictionary, images, x)
+            peaks = find_peaks(firings, n_latents)
+            statistics.add(firings, peaks)
+            shortlist.add(firings, peaks)
+            place = column[images[peaks.row]]
+            kept = place >= 0
+            values = np.minimum(peaks.value[kept], _LARGEST_HALF)
+            signature[peaks.latent[kept], place[kept]] = values
+            seen += len(images)
+            n_patches += x.shape[0] * x.shape[1]
+            task.advance(len(images))
+    if seen != n_images:
+        raise ValueError(f"{seen} images of a set of {n_images}")
+    top, quantiles, random, maps = shortlist.finish(
+        settings.n_random, settings.n_strata, settings.n_per_stratum
+    )
+    return Profile(
+        n_images=seen,
+        n_patches=n_patches,
+        n_active=statistics.n_active,
+        n_active_images=statistics.n_active_images,
+        sum=statistics.total,
+        max=statistics.largest,
+        histogram=statistics.histogram,
+        edges=edges,
+        exemplar_image=top.image,
+        exemplar_patch=top.patch,
+        exemplar_activation=top.activation,
+        quantile_image=quantiles.image,
+        quantile_patch=quantiles.patch,
+        quantile_activation=quantiles.activation,
+        random_image=random.image,
+        random_patch=random.patch,
+        random_activation=random.activation,
+        maps=maps,
+        signature_images=chosen,
+        signature=signature,
+    )
