@@ -1,0 +1,1 @@
+"""Pictures: finding them (torch-free), decoding them, and loading them in batches."""

@@ -1,0 +1,228 @@
+"""Where pictures come from: a folder of any depth or a list of paths, with their labels."""
+
+import csv
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from saecli.errors import SaecliError, one_of
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+CLASSES_FILE = "classes.txt"
+LABELS_FILE = "labels.csv"
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One picture file.
+
+    Args:
+        path: where it lies.
+        name: its path relative to the source's root, with forward slashes.
+        label: the class it was given, or None.
+    """
+
+    path: Path
+    name: str
+    label: str | None
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """The pictures that a specification named, sorted by name (by code point)."""
+
+    spec: str
+    root: Path
+    files: tuple[ImageFile, ...]
+
+
+def open_source(spec: str | Path) -> ImageSource:
+    """List the pictures of a folder, or of a text file that holds one path a line.
+
+    In a folder, every file with a picture's suffix counts, at any depth and in any case, except
+    hidden files and folders (their name starts with a dot) and folders of masks: those that hold
+    a classes.txt, or are called `masks` below a folder that holds one. Paths in a list are
+    relative to the list.
+
+    Labels come from labels.csv in the root (columns `file` and `label`), else from class folders
+    (where two or more folders of the first level hold pictures, each is a class), else there are
+    none.
+
+    Raises:
+        SaecliError: if there is no such folder or list, it names no picture, a listed picture is
+            missing, a name isn't valid Unicode, or labels.csv doesn't fit the pictures.
+    """
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        root, paths = path, dict(_walk(path))
+    elif path.is_file():
+        root, paths = path.parent, _read_list(path)
+    else:
+        raise SaecliError(
+            f"there is no folder or list of pictures at '{spec}'",
+            "give a folder of pictures, or a text file with one path a line",
+        )
+    if not paths:
+        raise SaecliError(
+            f"'{spec}' holds no pictures",
+            "give a folder or list with " + ", ".join(sorted(s[1:] for s in SUFFIXES)) + " files",
+        )
+    for name in paths:
+        _check_unicode(name)
+    labels = _labels(root, paths)
+    files = (ImageFile(paths[name], name, labels.get(name)) for name in sorted(paths))
+    return ImageSource(str(spec), root, tuple(files))
+
+
+def find_mask(masks: Path, image: ImageFile) -> Path:
+    """The PNG mask that belongs to a picture.
+
+    Looked for by the picture's relative stem (`train/a` for `train/a.jpg`), then by its stem
+    alone, each in the folder itself and in its `masks` subfolder.
+
+    Raises:
+        SaecliError: if there is none.
+    """
+    stem = str(PurePosixPath(image.name).with_suffix(""))
+    for name in (f"{stem}.png", f"{PurePosixPath(stem).name}.png"):
+        for folder in (masks, masks / "masks"):
+            candidate = folder / name
+            if candidate.is_file() and not _same_file(candidate, image.path):
+                return candidate
+    raise SaecliError(
+        f"'{image.name}' has no mask in {masks}",
+        f"put a PNG of class indices there with the picture's stem, as in {stem}.png",
+    )
+
+
+def read_classes(masks: Path) -> tuple[str, ...]:
+    """The class names of a folder of masks: line i of classes.txt, from 0, names index i.
+
+    The file is looked for in the folder and in up to two of its parents.
+
+    Raises:
+        SaecliError: if there is none, it names no class, or names one twice.
+    """
+    for folder in (masks, *masks.absolute().parents[:2]):
+        file = folder / CLASSES_FILE
+        if file.is_file():
+            break
+    else:
+        raise SaecliError(
+            f"there is no {CLASSES_FILE} in {masks} or the two folders above it",
+            "write one there: a class name a line, in the order of the masks' indices",
+        )
+    classes = tuple(line.strip() for line in _read_text(file).rstrip().splitlines())
+    repeated = [name for name in classes if not name or classes.count(name) > 1]
+    if repeated or not classes:
+        found = f"names '{repeated[0]}' twice" if repeated and repeated[0] else "has an empty line"
+        raise SaecliError(f"{file} {found}", "write one class name a line, each once")
+    return classes
+
+
+def _walk(root: Path) -> Iterator[tuple[str, Path]]:
+    """(name, path) of every picture below the root; links are followed, each folder once."""
+    seen = {os.path.realpath(root)}
+    pending = [(root, (root / CLASSES_FILE).is_file())]
+    while pending:
+        folder, has_classes_above = pending.pop()
+        for entry in _entries(folder):
+            if entry.name.startswith("."):
+                continue
+            path = Path(entry.path)
+            if entry.is_dir():
+                holds_classes = (path / CLASSES_FILE).is_file()
+                is_masks = holds_classes or (entry.name == "masks" and has_classes_above)
+                real = os.path.realpath(path)
+                if not is_masks and real not in seen:
+                    seen.add(real)
+                    pending.append((path, has_classes_above))
+            elif path.suffix.lower() in SUFFIXES and entry.is_file():
+                yield path.relative_to(root).as_posix(), path
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise SaecliError(
+            f"the folder {folder} can't be read ({error.strerror})", "check its permissions"
+        ) from error
+
+
+def _read_list(file: Path) -> dict[str, Path]:
+    if file.suffix.lower() in SUFFIXES:
+        raise SaecliError(
+            f"'{file}' is a single picture",
+            "give its folder, or a text file with one path a line",
+        )
+    paths: dict[str, Path] = {}
+    missing = []
+    for line in _read_text(file).splitlines():
+        if not line.strip():
+            continue
+        path = file.parent / Path(line).expanduser()
+        if not path.is_file():
+            missing.append(line)
+        paths[Path(os.path.relpath(path, file.parent)).as_posix()] = path
+    if missing:
+        rest = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise SaecliError(
+            f"{file} lists '{missing[0]}'{rest}, which can't be found",
+            "write one path a line, absolute or relative to the list",
+        )
+    return paths
+
+
+def _labels(root: Path, paths: dict[str, Path]) -> dict[str, str]:
+    """The label of each picture that has one."""
+    if (root / LABELS_FILE).is_file():
+        return _read_labels(root / LABELS_FILE, paths)
+    folders = {name: name.split("/")[0] for name in paths if "/" in name}
+    return folders if len(set(folders.values())) > 1 else {}
+
+
+def _read_labels(file: Path, paths: dict[str, Path]) -> dict[str, str]:
+    rows = csv.DictReader(_read_text(file).splitlines())
+    columns = {(column or "").strip().lower(): column for column in rows.fieldnames or ()}
+    if "file" not in columns or "label" not in columns:
+        raise SaecliError(
+            f"{file} has the columns {one_of(columns)}", "give it a header line: file,label"
+        )
+    labels = {
+        PurePosixPath(row[columns["file"]] or "").as_posix(): (row[columns["label"]] or "").strip()
+        for row in rows
+    }
+    found = {name: labels[name] for name in paths if labels.get(name)}
+    if not found:
+        raise SaecliError(
+            f"{file} labels none of the pictures beside it",
+            f"write their paths relative to that folder, as in {min(paths)}",
+        )
+    return found
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SaecliError(f"'{file}' is no text in UTF-8", "save it as plain UTF-8 text") from error
+    except OSError as error:
+        raise SaecliError(
+            f"'{file}' can't be read ({error.strerror})", "check its permissions"
+        ) from error
+
+
+def _check_unicode(name: str) -> None:
+    """Names are stored as UTF-8; bytes that the file system couldn't decode can't be."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        shown = name.encode(errors="backslashreplace").decode()
+        raise SaecliError(f"the file name '{shown}' isn't UTF-8", "rename the file") from error
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return other.exists() and one.samefile(other)
