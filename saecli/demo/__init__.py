@@ -1,0 +1,1 @@
+"""The built-in world and the backbones that were trained on it."""
