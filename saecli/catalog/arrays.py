@@ -1,0 +1,59 @@
+"""Arrays as bytes: exemplars' maps, and the named figures of a trial."""
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LENGTH = 4  # bytes of the header's length, little-endian
+
+
+def pack_map(patches: NDArray[Any], values: NDArray[Any], peak: float) -> bytes:
+    """A latent's activation map on one picture: where it fires, and how much, in 8 bits.
+
+    Args:
+        patches: (n,) patch numbers, integer, below 65,536.
+        values: (n,) activations, positive, SAE units.
+        peak: the exemplar's activation: the largest of them.
+
+    Returns:
+        n patch numbers (uint16, little-endian), then n shares of the peak (uint8, rounded, at
+        least 1, so that what fires stays visible).
+    """
+    shares = np.clip(np.rint(values * (255 / peak)), 1, 255) if peak > 0 else np.zeros(0)
+    return patches.astype("<u2").tobytes() + shares.astype(np.uint8).tobytes()
+
+
+def unpack_map(data: bytes, n_patches: int, peak: float) -> NDArray[np.float32]:
+    """The map on all patches of a grid, (n_patches,) float32, within 1/510 of the peak."""
+    n = len(data) // 3
+    patches = np.frombuffer(data, "<u2", count=n)
+    shares = np.frombuffer(data, np.uint8, count=n, offset=2 * n)
+    dense = np.zeros(n_patches, np.float32)
+    dense[patches] = shares * np.float32(peak / 255)
+    return dense
+
+
+def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Named arrays of numbers as one zlib string; dtypes and shapes are kept."""
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    header = json.dumps(
+        {name: [array.dtype.str, list(array.shape)] for name, array in plain.items()}
+    ).encode()
+    body = b"".join(array.tobytes() for array in plain.values())
+    return zlib.compress(len(header).to_bytes(_LENGTH, "little") + header + body)
+
+
+def unpack_arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays that ``pack_arrays`` was given."""
+    raw = zlib.decompress(data)
+    start = _LENGTH + int.from_bytes(raw[:_LENGTH], "little")
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, (dtype, shape) in json.loads(raw[_LENGTH:start]).items():
+        count = int(np.prod(shape, dtype=np.int64))
+        arrays[name] = np.frombuffer(raw, dtype, count=count, offset=start).reshape(shape)
+        start += arrays[name].nbytes
+    return arrays

@@ -1,0 +1,100 @@
+"""The shipped example: never changed in place; the first write goes to a copy."""
+
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from saecli.catalog.connections import connect, set_journal
+from saecli.catalog.failures import disk_sentence, sentence
+from saecli.catalog.location import DEFAULT, files_folder, on_network, shown
+from saecli.catalog.schema import check_file
+from saecli.errors import SaecliError
+
+
+def read_meta(path: Path) -> tuple[str, str | None, bool]:
+    """A catalog's id, the id of the example it was copied from, and whether it is the example."""
+    with closing(connect(path, write=False)) as connection:
+        row = connection.execute("SELECT catalog_id, copied_from, example FROM meta").fetchone()
+    return row[0], row[1], bool(row[2])
+
+
+def writable_copy(path: Path, note: Callable[[str], None]) -> Path:
+    """Where to write when ``path`` is named: itself, or for the example `./catalog.db`.
+
+    Raises:
+        SaecliError: if the example is named and `./catalog.db` is something else.
+    """
+    catalog_id, _, example = read_meta(path)
+    if not example:
+        return path
+    if DEFAULT.exists():
+        check_file(DEFAULT)
+        if read_meta(DEFAULT)[1] != catalog_id:
+            raise SaecliError(
+                f"{shown(path)} is the shipped example, which is never changed, and the catalog "
+                f"{shown(DEFAULT)} is no copy of it",
+                f"choose one: --catalog {DEFAULT} writes there, and in another folder the example "
+                "is copied",
+            )
+        note(f"writing to {shown(DEFAULT)}, your copy of the example")
+        return DEFAULT
+    copy_catalog(path, DEFAULT)
+    with closing(connect(DEFAULT, write=True)) as connection:
+        connection.execute(
+            "UPDATE meta SET example = 0, catalog_id = ?, copied_from = ?",
+            (str(uuid.uuid4()), catalog_id),
+        )
+        set_journal(connection, log=not on_network(DEFAULT))
+    note(
+        f"{shown(path)} is the shipped example, which is never changed: copied it to "
+        f"{shown(DEFAULT)}, where this is stored and where you can go on"
+    )
+    return DEFAULT
+
+
+def point_out_copy(path: Path, note: Callable[[str], None]) -> None:
+    """Tell somebody who reads the example that their own changes are in its copy."""
+    catalog_id, _, example = read_meta(path)
+    if example and DEFAULT.is_file():
+        try:
+            check_file(DEFAULT)
+            mine = read_meta(DEFAULT)[1] == catalog_id
+        except (SaecliError, sqlite3.Error):
+            return
+        if mine:
+            note(f"reading the shipped example; what you added to it is in {shown(DEFAULT)}")
+
+
+def copy_catalog(source: Path, target: Path) -> None:
+    """Copy a catalog and its folder of files, whole or not at all.
+
+    SQLite's own backup reads a consistent state, write-ahead log included, while others write.
+
+    Raises:
+        SaecliError: if the target exists, or can't be written.
+    """
+    if target.exists():
+        raise SaecliError(f"{shown(target)} exists already", "name another file")
+    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    folder, drafts = files_folder(source), files_folder(draft)
+    try:
+        with (
+            closing(connect(source, write=False)) as reading,
+            closing(sqlite3.connect(draft, isolation_level=None)) as writing,
+        ):
+            reading.backup(writing)
+        if folder.is_dir():
+            # Files first: a catalog never names a file that is not there yet.
+            shutil.copytree(folder, drafts)
+            shutil.copytree(drafts, files_folder(target), dirs_exist_ok=True)
+        draft.replace(target)
+    except OSError as error:
+        raise disk_sentence(error, shown(target)) from error
+    except sqlite3.Error as error:
+        raise sentence(error, shown(target)) or error from error
+    finally:
+        draft.unlink(missing_ok=True)
+        shutil.rmtree(drafts, ignore_errors=True)
