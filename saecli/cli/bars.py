@@ -55,7 +55,7 @@ def _columns(width: int) -> list[ProgressColumn]:
     return [
         TextColumn("{task.description}", markup=False, table_column=cell(14, "left")),
         BarColumn(bar_width=bar, table_column=cell(bar)),
-        _Done(table_column=cell(18)),
+        _Done(table_column=cell(19)),
         _Rate(table_column=cell(7)),
         _Time(table_column=cell(9)),
         TextColumn(

@@ -28,3 +28,58 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage of two or three figures; `–` for none, `<0.01 %` for next to none."""
+    if value is None or value != value:
+        return "–"
+    percent = 100 * value
+    if 0 < percent < 0.01:
+        return "<0.01 %"
+    if percent >= 99.95 or percent == 0:
+        return f"{percent:.0f} %"
+    return f"{percent:.1f} %" if percent >= 9.995 else f"{percent:.2f} %"
+
+
+def figure(value: float | None, digits: int = 2) -> str:
+    """A number with a fixed number of decimals, a real minus sign, and `–` for none."""
+    if value is None or value != value:
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "−") if float(text) else text.lstrip("-")
+
+
+def interval(ends: list[float] | None, digits: int = 2) -> str:
+    """`[0.61, 0.79]`, or `–`."""
+    return "–" if ends is None else f"[{figure(ends[0], digits)}, {figure(ends[1], digits)}]"
+
+
+def p_value(value: float | None) -> str:
+    """`0.010`, `<0.001`, or `–`."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:.3f}" if value >= 0.0005 else "<0.001"
+
+
+def ranges(numbers: list[int]) -> str:
+    """`3, 4, 10–13`: ascending whole numbers, runs of three and more drawn together."""
+    runs: list[list[int]] = []
+    for n in sorted(set(numbers)):
+        if runs and n == runs[-1][-1] + 1:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    parts: list[str] = []
+    for run in runs:
+        parts += [f"{run[0]}–{run[-1]}"] if len(run) > 2 else [str(n) for n in run]
+    return ", ".join(parts)
+
+
+def plural(n: int, noun: str) -> str:
+    """`1 latent`, `1,536 latents`, `2 dictionaries`, `3 classes`."""
+    if n == 1:
+        return f"1 {noun}"
+    if noun.endswith("y"):
+        return f"{n:,} {noun[:-1]}ies"
+    return f"{n:,} {noun}{'es' if noun.endswith('s') else 's'}"

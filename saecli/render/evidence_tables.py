@@ -1,0 +1,121 @@
+"""Tables of what speaks for a hypothesis: matches, detectors, attributions."""
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from saecli.records import AttributeReport, CompareReport, DetectReport
+from saecli.render import parts
+from saecli.render.numbers import figure, interval, p_value, plural, share
+
+_REASONS = {
+    "too_few_active": "the source fires on too few images",
+    "not_significant": "the best match is no better than chance",
+    "too_weak": "the best match is too weak",
+}
+
+
+def compare_table(report: CompareReport) -> RenderableType:
+    """The best matches in the other dictionary, and whether one is a counterpart."""
+    head = parts.heading(report.source["ref"] or "", report.source["label"])
+    head.append(" in ").append(report.target, style=parts.REF).append("\n")
+    head.append_text(
+        parts.facts(
+            f"{report.method.replace('_', ' ')} over {plural(report.n_images, 'image')}",
+            f"the source fires on {report.n_active:,}",
+        )
+    )
+    table = parts.table()
+    parts.add_refs(table, [match.ref for match in report.matches])
+    parts.add_numbers(table, "r")
+    table.add_column("", no_wrap=True, min_width=10)
+    parts.add_numbers(table, "95 % interval", "p")
+    parts.add_words(table, "label")
+    parts.add_exemplars(table)
+    for match in report.matches:
+        table.add_row(
+            Text(match.ref),
+            figure(match.score),
+            parts.bar(match.score, 1.0),
+            interval(match.ci),
+            p_value(match.p_value),
+            parts.label(match.label),
+            parts.exemplars(match.exemplars, 2),
+        )
+    return parts.stack(head, table, _counterpart(report))
+
+
+def _counterpart(report: CompareReport) -> Text:
+    if report.counterpart is not None:
+        line = Text("Counterpart: ", style=parts.GOOD).append(report.counterpart, style=parts.REF)
+    else:
+        reason = _REASONS.get(report.reason or "", report.reason or "")
+        line = Text("No counterpart", style=parts.OPEN).append(f": {reason}" if reason else "")
+    line.append(".")
+    return line.append_text(_beside_untrained(report.untrained_score, report.beyond_untrained))
+
+
+def _beside_untrained(score: float | None, beyond: bool | None) -> Text:
+    if score is None:
+        return Text()
+    line = Text(f" Best of the untrained twin: {figure(score)}")
+    if beyond is not None:
+        line.append(", which this ").append(
+            "exceeds." if beyond else "does not exceed.", style=parts.GOOD if beyond else parts.OPEN
+        )
+    return line
+
+
+def detect_table(report: DetectReport) -> RenderableType:
+    """The latents that detect a class best."""
+    head = parts.facts(
+        Text(report.dictionary, style=parts.REF).append(f" against {report.class_}", "not dim"),
+        plural(report.n_images, "image"),
+        f"{report.n_positive:,} with it, {report.n_negative:,} without",
+    )
+    table = parts.table()
+    parts.add_refs(table, [latent.ref for latent in report.latents])
+    parts.add_numbers(table, "F1")
+    table.add_column("", no_wrap=True, min_width=10)
+    parts.add_numbers(table, "precision", "recall", "AUROC", "threshold")
+    parts.add_words(table, "label")
+    for latent in report.latents:
+        table.add_row(
+            Text(latent.ref),
+            figure(latent.f1),
+            parts.bar(latent.f1, 1.0),
+            figure(latent.precision),
+            figure(latent.recall),
+            figure(latent.auroc),
+            figure(latent.threshold),
+            parts.label(latent.label),
+        )
+    twin = _beside_untrained(report.untrained_score, report.beyond_untrained)
+    return parts.stack(head, table, Text(twin.plain.strip()) if twin else None)
+
+
+def attribute_table(report: AttributeReport) -> RenderableType:
+    """The latents that speak most for a class, by their attribution to its margin."""
+    against = f" over {report.against}" if report.against else ""
+    head = parts.facts(
+        Text(report.class_, style=parts.HEADING).append(against),
+        f"mean over {plural(report.n_images, 'image')}",
+    )
+    twins = any(latent.twin_loss is not None for latent in report.latents)
+    table = parts.table()
+    parts.add_refs(table, [latent.ref for latent in report.latents])
+    parts.add_numbers(table, "attribution, nats")
+    table.add_column("", no_wrap=True, min_width=10)
+    parts.add_numbers(table, *(["lost in the twin"] if twins else []), "density")
+    parts.add_words(table, "label")
+    most = max((abs(latent.attribution) for latent in report.latents), default=0.0)
+    for latent in report.latents:
+        style = "cyan" if latent.attribution >= 0 else "magenta"
+        table.add_row(
+            Text(latent.ref),
+            figure(latent.attribution, 3),
+            parts.bar(abs(latent.attribution), most, style=style),
+            *([share(latent.twin_loss)] if twins else []),
+            share(latent.density),
+            parts.label(latent.label),
+        )
+    return parts.stack(head, table)

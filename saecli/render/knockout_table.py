@@ -1,0 +1,233 @@
+"""An experiment on one screen: the hypothesis, the effect among its controls, the verdict."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from saecli.records import ClassProbability, ControlReport, KnockoutReport
+from saecli.render import parts
+from saecli.render.numbers import figure, interval, p_value, plural, share
+from saecli.render.strips import Chart, Row
+
+CONTROLS = {
+    "other_latents": "other latents",
+    "random_directions": "random directions",
+}
+
+
+def knockout_table(report: KnockoutReport) -> RenderableType:
+    """What was claimed, what happened, and what the verdict rests on."""
+    return parts.stack(
+        hypothesis(report),
+        _verdict(report),
+        _effects(report),
+        _shares(report),
+        _probabilities(report.before, report.after),
+        _footer(report),
+    )
+
+
+def hypothesis(report: KnockoutReport) -> Text:
+    """The claim in a sentence."""
+    line = Text("Setting ").append(_concept(report.latents), style=parts.REF)
+    line.append(f" {_value(report.value)}{_scope(report.scope)} lowers ")
+    line.append(report.class_, style=parts.HEADING)
+    if report.expect is not None:
+        line.append(" in favour of ").append(report.expect, style=parts.HEADING)
+    line.append(".\n")
+    when = "stated before the run" if report.registered else "stated by the run itself"
+    return line.append_text(
+        parts.facts(
+            f"experiment {report.experiment}",
+            f"hypothesis {report.hypothesis}, {when}",
+            plural(report.n_images, "picture"),
+            f"{report.n_excluded:,} left out (they helped to choose the latents)"
+            if report.n_excluded
+            else None,
+        )
+    )
+
+
+def _concept(refs: list[str], most: int = 6) -> str:
+    names = [ref.rpartition(":") for ref in refs]
+    if len({dictionary for dictionary, _, _ in names}) == 1:
+        joined, gap = f"{names[0][0]}:" + "+".join(n for _, _, n in names[:most]), ""
+    else:
+        joined, gap = ", ".join(refs[:most]), ","
+    return joined if len(refs) <= most else f"{joined}{gap} and {len(refs) - most} more"
+
+
+def _value(value: str) -> str:
+    kind, _, amount = value.partition(":")
+    amount = amount.replace("-", "−")
+    if kind == "scale":
+        return f"to {amount} times their activation"
+    if kind == "set":
+        return f"to {amount} times their largest activation"
+    return "to 0"
+
+
+def _scope(scope: str) -> str:
+    words = {"active": " where they fire", "all": " on all patches"}
+    return words.get(scope, f" on patches {scope}")
+
+
+def _verdict(report: KnockoutReport) -> RenderableType:
+    line = Text("Verdict: ", style=parts.HEADING)
+    word = parts.verdict(report.verdict)
+    word.stylize("bold")
+    line.append_text(word)
+    bound = -abs(report.smallest_effect)
+    low, high = report.ci
+    if low > bound:
+        lies, beyond = "lies wholly inside", False
+    elif high < bound:
+        lies, beyond = "lies wholly beyond", True
+    else:
+        lies, beyond = "reaches across", False
+    reasons = [
+        (
+            beyond,
+            f"the effect's 95 % interval {interval(report.ci)} {lies} the smallest effect of "
+            f"interest ({figure(bound)} nats)",
+        ),
+        (
+            report.p_value <= report.alpha,
+            f"p = {p_value(report.p_value)} against controls of equal size (α = {report.alpha:g})",
+        ),
+    ]
+    holds = report.specificity.get("holds")
+    if holds is not None:
+        without = figure(report.specificity.get("effect_without"))
+        reasons.append(
+            (
+                bool(holds),
+                f"without {report.class_} the same edit moves {without} nats "
+                f"({'at most' if holds else 'more than'} half as much)",
+            )
+        )
+    table = Table.grid(padding=(0, 1))
+    for good, words in reasons:
+        table.add_row(
+            Text(" ✓" if good else " ✗", style=parts.GOOD if good else parts.BAD), Text(words)
+        )
+    return Group(line, table)
+
+
+def _effects(report: KnockoutReport) -> RenderableType:
+    drawn: dict[str, Any] = report.extras.get("control_effects", {})
+    rows = [
+        Row(
+            "this edit",
+            f"{figure(report.effect)} {interval(report.ci)}",
+            report.effect,
+            (report.ci[0], report.ci[1]),
+            style="green",
+        )
+    ]
+    for kind, control in report.controls.items():
+        rows.append(
+            Row(
+                _control(kind),
+                f"{figure(control.mean)} ± {figure(control.sd)} ({control.n})",
+                control.mean,
+                (control.mean - control.sd, control.mean + control.sd),
+                drawn.get(kind, ()),
+                style="blue",
+            )
+        )
+    if report.ceiling is not None:
+        effect = report.ceiling.get("effect")
+        rows.append(Row("twin pictures", figure(effect), effect, style="magenta"))
+    versus = f" − logit {report.expect}" if report.expect is not None else " against the rest"
+    title = Text("Effect ", style=parts.HEADING).append(
+        f"on logit {report.class_}{versus}, mean over pictures, in nats", style=parts.QUIET
+    )
+    legend = Text(
+        "╎ smallest effect of interest   ━ 95 % interval (controls: ± one deviation)",
+        style=parts.QUIET,
+    )
+    return Group(title, Chart(rows, mark=-abs(report.smallest_effect)), legend)
+
+
+def _control(kind: str) -> str:
+    return CONTROLS.get(kind, kind.replace("_", " "))
+
+
+def _shares(report: KnockoutReport) -> RenderableType | None:
+    segmentation = report.changed is not None
+    table = parts.table("Patches whose class changed" if segmentation else "Predictions that left")
+    table.add_column("", no_wrap=True)
+    if segmentation:
+        parts.add_numbers(table, f"of {report.class_}", "of the others")
+        keys = ("target", "other")
+    else:
+        parts.add_numbers(table, report.class_)
+        table.add_column("", no_wrap=True, min_width=10)
+        if report.expect is not None:
+            parts.add_numbers(table, f"now {report.expect}")
+        keys = ("from_class", "to_expected")
+
+    def add(name: str, found: dict[str, float | None] | None) -> None:
+        if not found:
+            return
+        cells = [share(found.get(key)) for key in keys]
+        if not segmentation:
+            cells.insert(1, "")
+        row: list[RenderableType] = [Text(name), *cells]
+        if not segmentation:
+            row[2] = parts.bar(found.get("from_class") or 0.0, 1.0)
+            row = row if report.expect is not None else row[:3]
+        table.add_row(*row)
+
+    add("this edit", report.changed if segmentation else report.flipped)
+    for kind, control in report.controls.items():
+        add(_control(kind), _of(control, segmentation))
+    if report.ceiling is not None and not segmentation:
+        flipped = report.ceiling.get("flipped")
+        add("twin pictures", flipped if isinstance(flipped, dict) else {"from_class": flipped})
+    return table if table.row_count else None
+
+
+def _of(control: ControlReport, segmentation: bool) -> dict[str, float | None] | None:
+    return control.changed if segmentation else control.flipped
+
+
+def _probabilities(
+    before: list[ClassProbability], after: list[ClassProbability]
+) -> RenderableType | None:
+    if not before and not after:
+        return None
+    then = {one.class_: one.probability for one in before}
+    now = {one.class_: one.probability for one in after}
+    table = parts.table("Mean probabilities")
+    parts.add_words(table, "class")
+    parts.add_numbers(table, "before")
+    table.add_column("", no_wrap=True, min_width=16)
+    parts.add_numbers(table, "after")
+    table.add_column("", no_wrap=True, min_width=16)
+    for name in dict.fromkeys([*then, *now]):
+        table.add_row(
+            Text(name),
+            figure(then.get(name)),
+            parts.bar(then.get(name, 0.0), 1.0, 16, "blue"),
+            figure(now.get(name)),
+            parts.bar(now.get(name, 0.0), 1.0, 16, "green"),
+        )
+    return table
+
+
+def _footer(report: KnockoutReport) -> Text:
+    difference = report.zero_edit.get("max_abs_difference")
+    zero = (
+        "the zero edit left every output bit-equal"
+        if difference == 0
+        else f"the zero edit moved an output by {difference:.2g}"
+        if difference is not None
+        else None
+    )
+    line = parts.facts(zero, f"seed {report.seed}")
+    line.stylize(parts.QUIET)
+    return line

@@ -1,0 +1,208 @@
+"""Tables of latents: those of a picture, one by itself, a dictionary's."""
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from saecli.records import Exemplar, InspectReport, ShowDictionaryReport, ShowReport
+from saecli.render import parts
+from saecli.render.numbers import count, figure, interval, p_value, plural, share
+
+_MOST_EXEMPLARS = 8
+
+
+def inspect_table(report: InspectReport) -> RenderableType:
+    """The strongest latents of some patches of a picture."""
+    head = Text(report.image.path, style=parts.HEADING).append("\n")
+    head.append_text(
+        parts.facts(
+            Text(report.dictionary, style=parts.REF),
+            parts.patches(report.patches) + f" of the {'×'.join(map(str, report.grid))} grid",
+            f"observation {report.observation}",
+        )
+    )
+    table = parts.table()
+    parts.add_refs(table, [latent.ref for latent in report.latents])
+    parts.add_numbers(table, "activation")
+    table.add_column("", no_wrap=True, min_width=10)
+    parts.add_numbers(table, "density")
+    parts.add_words(table, "label")
+    parts.add_exemplars(table)
+    most = max((latent.activation for latent in report.latents), default=0.0)
+    for latent in report.latents:
+        table.add_row(
+            Text(latent.ref),
+            figure(latent.activation),
+            parts.bar(latent.activation, most),
+            share(latent.density),
+            parts.label(latent.label),
+            parts.exemplars(latent.exemplars),
+        )
+    sheet = None if report.sheet is None else Text("contact sheet: ").append(report.sheet)
+    return parts.stack(head, table, sheet)
+
+
+def _exemplar_rows(title: str, found: list[Exemplar], most: int) -> RenderableType | None:
+    if not found:
+        return None
+    table = parts.table(title)
+    parts.add_words(table, "picture", least=20)
+    parts.add_numbers(table, "patch", "activation")
+    table.add_column("", no_wrap=True, min_width=10)
+    strongest = max(one.activation for one in found)
+    for one in found[:most]:
+        table.add_row(
+            parts.path(one.image.path, 50),
+            str(one.patch),
+            figure(one.activation),
+            parts.bar(one.activation, strongest),
+        )
+    if len(found) > most:
+        table.add_row(Text(f"and {len(found) - most} more", style=parts.QUIET))
+    return table
+
+
+def show_table(report: ShowReport) -> RenderableType:
+    """A latent: statistics, labels, exemplars, what matched it and what was tested."""
+    head = parts.heading(report.ref, report.label).append("\n")
+    if report.density is None:
+        head.append("not profiled yet", style=parts.OPEN)
+    else:
+        head.append_text(
+            parts.facts(
+                f"active on {share(report.density)} of the patches",
+                f"mean {figure(report.mean_activation)} where active",
+                f"largest {figure(report.max_activation)}",
+                None if report.image_set is None else f"over {report.image_set}",
+            )
+        )
+    return parts.stack(
+        head,
+        _histogram(report.histogram),
+        _labels(report),
+        _exemplar_rows("Exemplars", report.exemplars, _MOST_EXEMPLARS),
+        _exemplar_rows("Across its activations, strong to weak", report.quantiles, 8),
+        _exemplar_rows("Random actives", report.random_actives, 4),
+        _matches(report),
+        _experiments(report),
+    )
+
+
+def _histogram(found: dict[str, list[float]] | None) -> RenderableType | None:
+    counts = [] if found is None else found.get("counts", [])
+    edges = [] if found is None else found.get("edges", [])
+    filled = [i for i, n in enumerate(counts) if n]
+    if not filled or len(edges) != len(counts) + 1:
+        return None
+    first, last = filled[0], filled[-1] + 1
+    line = Text(f"{figure(edges[first])} ", style=parts.QUIET)
+    line.append_text(parts.histogram(counts[first:last]))
+    line.append(f" {figure(edges[last])}  activation where active, log scale", style=parts.QUIET)
+    return line
+
+
+def _labels(report: ShowReport) -> RenderableType | None:
+    if not report.labels:
+        return None
+    table = parts.table("Labels")
+    parts.add_numbers(table, "number")
+    parts.add_words(table, "label")
+    table.add_column("author", overflow="fold")
+    table.add_column("date", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    parts.add_words(table, "note")
+    styles = {"current": parts.GOOD, "refuted": parts.BAD}
+    for row in report.labels:
+        table.add_row(
+            str(row.number),
+            Text(row.text),
+            Text(row.author),
+            row.created.strftime("%Y-%m-%d"),
+            Text(row.status, style=styles.get(row.status, parts.QUIET)),
+            Text(row.note or "", style=parts.QUIET),
+        )
+    return table
+
+
+def _matches(report: ShowReport) -> RenderableType | None:
+    if not report.matches:
+        return None
+    table = parts.table("Matches in other dictionaries")
+    parts.add_refs(table, [match.ref for match in report.matches])
+    parts.add_numbers(table, "r", "95 % interval", "p")
+    parts.add_words(table, "label")
+    for match in report.matches:
+        table.add_row(
+            Text(match.ref),
+            figure(match.score),
+            interval(match.ci),
+            p_value(match.p_value),
+            parts.label(match.label),
+        )
+    return table
+
+
+def _experiments(report: ShowReport) -> RenderableType | None:
+    if not report.experiments:
+        return None
+    table = parts.table("Experiments")
+    parts.add_numbers(table, "number", "hypothesis")
+    table.add_column("verdict")
+    for row in report.experiments:
+        table.add_row(str(row.number), str(row.hypothesis), parts.verdict(row.verdict))
+    return table
+
+
+def dictionary_table(report: ShowDictionaryReport) -> RenderableType:
+    """A dictionary: its identity, how its training went, and its latents in order."""
+    row = report.dictionary
+    head = parts.heading(row.name).append("\n")
+    head.append_text(
+        parts.facts(
+            row.backbone + (" (untrained)" if row.untrained else ""),
+            f"layer {row.layer}",
+            f"{'×'.join(map(str, row.grid))} grid",
+            f"{row.d_model} wide",
+            plural(row.n_latents, "latent"),
+            row.activation,
+        )
+    ).append("\n")
+    head.append_text(
+        parts.facts(
+            f"explained variance {figure(row.explained_variance, 3)}",
+            f"L0 {figure(row.l0, 1)}",
+            f"dead {share(row.dead_fraction)}",
+            f"{report.n_dead:,} silent in the profile",
+        )
+    )
+    if report.command is not None:
+        head.append("\n").append(f"made by: {report.command}", style=parts.QUIET)
+    table = parts.table(f"Latents by {report.sort.replace('_', ' ')}")
+    parts.add_refs(table, [latent.ref for latent in report.latents])
+    parts.add_numbers(table, "density", "mean", "largest")
+    parts.add_words(table, "label")
+    for latent in report.latents:
+        table.add_row(
+            Text(latent.ref),
+            share(latent.density),
+            figure(latent.mean_activation),
+            figure(latent.max_activation),
+            parts.label(latent.label),
+        )
+    return parts.stack(head, _training(report.training), table if report.latents else None)
+
+
+def _training(points: list[dict[str, float]], most: int = 8) -> RenderableType | None:
+    if not points:
+        return None
+    step = max(1, -(-len(points) // most))
+    shown = points[::-1][::step][::-1]  # the last point always
+    table = parts.table("Training")
+    parts.add_numbers(table, "patches", "expl. var.", "L0", "dead")
+    for point in shown:
+        table.add_row(
+            count(point.get("patches", point.get("patches_seen", float("nan")))),
+            figure(point.get("explained_variance"), 3),
+            figure(point.get("l0"), 1),
+            share(point.get("dead_fraction")),
+        )
+    return table
