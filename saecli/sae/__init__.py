@@ -1,0 +1,1 @@
+"""Sparse autoencoders: the dictionary, its checkpoint, how it is trained and evaluated."""

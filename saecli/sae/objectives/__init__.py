@@ -1,0 +1,32 @@
+"""What is minimised: one module each, with hand-written gradients; registered here by name."""
+
+from collections.abc import Callable
+
+from saecli.errors import SaecliError, one_of
+from saecli.sae.objectives.protocol import Losses, Objective, Precision
+from saecli.sae.objectives.relu import ReluL1
+from saecli.sae.objectives.topk import TopK
+from saecli.sae.settings import Plan
+
+OBJECTIVES: dict[str, Callable[[Plan, Precision], Objective]] = {
+    "topk": TopK.of,
+    "relu": ReluL1.of,
+}
+
+
+def objective_of(plan: Plan, precision: Precision) -> Objective:
+    """The objective that a plan names.
+
+    Raises:
+        SaecliError: if there is none of that name.
+    """
+    if plan.objective not in OBJECTIVES:
+        raise SaecliError(
+            f"there is no objective '{plan.objective}'",
+            f"choose {one_of(OBJECTIVES, plan.objective)}",
+            usage=True,
+        )
+    return OBJECTIVES[plan.objective](plan, precision)
+
+
+__all__ = ["OBJECTIVES", "Losses", "Objective", "Precision", "objective_of"]

@@ -1,0 +1,203 @@
+"""How a dictionary is trained: every default once, the presets, and a run's resolved plan."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from saecli.errors import SaecliError
+from saecli.refs import parse_count
+
+_MULTIPLE = re.compile(r"(\d+(?:\.\d+)?)[x×]")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What a user chooses; None is resolved from the data (see `Plan`).
+
+    Attributes:
+        objective: a name in `saecli.sae.objectives.OBJECTIVES`.
+        latents: a count, or a multiple of d_model such as ``8x``.
+        k: latents kept of each patch (topk).
+        l1: weight of the L1 penalty (relu), against a squared error per element of inputs
+            whose mean norm is √d_model.
+        n_patches: patches trained on; None: ``passes`` over the set, at most ``most_patches``.
+        batch: patches to a step.
+        lr: Adam's peak learning rate; None: see `Plan.lr`.
+        lr_warmup: steps of linear warm-up; at most a quarter of the run.
+        decay: share of the run, at its end, over which the rate falls linearly to 0.
+        l1_warmup: steps over which the penalty grows linearly; at most a quarter of the run.
+        aux_weight: weight of the AuxK loss.
+        aux_k: unused latents that AuxK takes for each patch; None: the power of two nearest
+            to d_model/2.
+        aux_after: patches without activity after which AuxK takes a latent; None: as many as
+            make it dead.
+        init_mix: share of a data point in a decoder row's initial direction, the rest random.
+        dead_window: patches without activity after which a latent is dead, or the training
+            set where it is smaller.
+        estimate: patches from which mean and scale are estimated.
+        held_out: share of the images that is never trained on.
+        held_out_most: held-out images at most.
+        seed: orders images and patches, draws held-out images and initial directions.
+    """
+
+    objective: str = "topk"  # design.md section 6
+    latents: str = "8x"  # design.md section 6
+    k: int = 32  # design.md section 6
+    l1: float = 8e-4  # Stevens et al. 2025, the published CLIP dictionary
+    n_patches: int | None = None
+    passes: int = 20  # design.md section 6
+    most_patches: int = 100_000_000  # Stevens et al. 2025, Table A1
+    batch: int = 4096  # measured on the built-in world; Gao et al. show little effect on loss
+    lr: float | None = None
+    lr_warmup: int = 100  # measured on the built-in world
+    decay: float = 0.25  # measured on the built-in world
+    l1_warmup: int = 500  # Stevens et al. 2025, the published CLIP dictionary
+    aux_weight: float = 1 / 32  # Gao et al. 2024, section A.2
+    aux_k: int | None = None
+    aux_after: int | None = None
+    init_mix: float = 0.8  # measured on the built-in world; saev blends as much
+    dead_window: int = 10_000_000  # Gao et al. 2024, section 2.4
+    estimate: int = 65_536  # the mean's error is 1/256 of a standard deviation
+    held_out: float = 0.05
+    held_out_most: int = 4_000
+    seed: int = 0
+
+
+PRESETS: dict[str, TrainSettings] = {
+    "default": TrainSettings(),
+    # Stevens et al. 2025, arXiv 2502.06755, Table A1: lr and λ were swept over 3e-4, 1e-3, 3e-3
+    # and 4e-4, 8e-4, 1.6e-3; these are those of the published SAE-CLIP-24K-ViT-B-16
+    "paper": TrainSettings(
+        objective="relu",
+        latents="32x",
+        l1=8e-4,
+        n_patches=100_000_000,
+        batch=16_384,
+        lr=3e-3,
+        lr_warmup=500,
+        decay=0.0,
+        l1_warmup=500,
+        estimate=524_288,
+    ),
+    # the built-in world: reaches 0.87 explained variance at L0 8 in about a minute
+    "fieldguide": TrainSettings(
+        latents="512", k=8, n_patches=800 * 4096, lr=2e-3, aux_after=30 * 4096
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings resolved for one set of activations; what a run stores.
+
+    ``lr`` follows the scaling of Gao et al. 2024 (section A.3: the best rate falls as
+    1/√n_latents) from 2e-3 at 512 latents, measured on the built-in world, where none is given.
+    ``aux_after`` and ``dead_window`` are in patches, warm-ups in steps.
+    """
+
+    objective: str
+    n_latents: int
+    k: int
+    l1: float
+    n_steps: int
+    batch: int
+    lr: float
+    lr_warmup: int
+    decay_from: int
+    l1_warmup: int
+    aux_weight: float
+    aux_k: int
+    aux_after: int
+    init_mix: float
+    dead_window: int
+    estimate: int
+    metrics_every: int
+    seed: int
+
+    @property
+    def n_patches(self) -> int:
+        """Patches trained on."""
+        return self.n_steps * self.batch
+
+    def lr_at(self, step: int) -> float:
+        """Adam's rate at a step, counted from 0."""
+        warm = min(1.0, (step + 1) / (self.lr_warmup + 1))
+        left = self.n_steps - step
+        return self.lr * warm * min(1.0, left / (self.n_steps - self.decay_from + 1))
+
+    def l1_at(self, step: int) -> float:
+        """The penalty's weight at a step, counted from 0."""
+        return self.l1 * min(1.0, (step + 1) / (self.l1_warmup + 1))
+
+
+def n_latents_of(latents: str, d_model: int) -> int:
+    """Read a count of latents: ``1536``, ``24k``, or a multiple of d_model such as ``8x``.
+
+    Raises:
+        SaecliError: if it is neither, or gives no latent.
+    """
+    found = _MULTIPLE.fullmatch(latents.strip().lower())
+    n_latents = round(float(found[1]) * d_model) if found else parse_count(latents)
+    if n_latents < 1:
+        raise SaecliError(f"'{latents}' gives no latents", "write 1536 or 8x", usage=True)
+    return n_latents
+
+
+def resolve(settings: TrainSettings, d_model: int, n_patches: int) -> Plan:
+    """Fill in what depends on the activations.
+
+    Args:
+        settings: as chosen.
+        d_model: width of an activation.
+        n_patches: of the training images.
+
+    Raises:
+        SaecliError: if the settings can't be meant.
+    """
+    n_latents = n_latents_of(settings.latents, d_model)
+    _check(settings, n_latents)
+    wanted = settings.n_patches or min(settings.most_patches, settings.passes * n_patches)
+    batch = min(settings.batch, wanted)
+    n_steps = wanted // batch
+    window = max(1, min(settings.dead_window, n_patches))
+    return Plan(
+        objective=settings.objective,
+        n_latents=n_latents,
+        k=settings.k,
+        l1=settings.l1,
+        n_steps=n_steps,
+        batch=batch,
+        lr=settings.lr or 2e-3 * math.sqrt(512 / n_latents),
+        lr_warmup=min(settings.lr_warmup, n_steps // 4),
+        decay_from=n_steps - round(settings.decay * n_steps),
+        l1_warmup=min(settings.l1_warmup, n_steps // 4),
+        aux_weight=settings.aux_weight,
+        aux_k=settings.aux_k or max(1, 2 ** round(math.log2(max(2, d_model) / 2))),
+        aux_after=settings.aux_after or window,
+        init_mix=settings.init_mix,
+        dead_window=window,
+        estimate=settings.estimate,
+        metrics_every=math.ceil(n_steps / 100),
+        seed=settings.seed,
+    )
+
+
+def _check(settings: TrainSettings, n_latents: int) -> None:
+    positive = ("k", "passes", "most_patches", "batch", "estimate", "dead_window")
+    wrong = [name for name in positive if getattr(settings, name) < 1]
+    wrong += [name for name in ("n_patches", "aux_k") if (getattr(settings, name) or 1) < 1]
+    wrong += [name for name in ("l1", "aux_weight") if getattr(settings, name) < 0]
+    wrong += [name for name in ("decay", "init_mix") if not 0 <= getattr(settings, name) <= 1]
+    wrong += [] if settings.lr is None or settings.lr > 0 else ["lr"]
+    if wrong:
+        raise SaecliError(
+            f"{wrong[0]} can't be {getattr(settings, wrong[0])}",
+            "leave it at its default or give a sensible value",
+            usage=True,
+        )
+    if settings.objective == "topk" and settings.k > n_latents:
+        raise SaecliError(
+            f"k = {settings.k} of {n_latents} latents can't be kept",
+            "give a smaller --k or more --latents",
+            usage=True,
+        )
