@@ -6,7 +6,7 @@ import numpy as np
 
 from saecli.demo.world.canvas import Canvas, Points, curve
 from saecli.demo.world.labels import Rgb
-from saecli.demo.world.motifs import frame, ring, tinted
+from saecli.demo.world.motifs import Drawing, frame, ring, tinted
 
 _PAINTS: tuple[Rgb, ...] = (
     (34, 84, 176), (206, 60, 48), (244, 196, 52), (226, 226, 228), (70, 140, 90), (90, 60, 110),
@@ -15,7 +15,8 @@ _PAINTS: tuple[Rgb, ...] = (
 
 def _turned(points: object, angle: float, x: float, y: float) -> Points:
     cos, sin = np.cos(angle), np.sin(angle)
-    return np.asarray(points, float) @ np.array([[cos, sin], [-sin, cos]]) + (x, y)
+    turned: Points = np.asarray(points, float) @ np.array([[cos, sin], [-sin, cos]]) + (x, y)
+    return turned
 
 
 def _cars(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -102,9 +103,9 @@ def _ship(canvas: Canvas, rng: np.random.Generator) -> None:
             put([(x - 0.025, -0.20), (x + 0.025, -0.20), (x + 0.025, -0.15), (x - 0.025, -0.15)]),
             hole,
         )
-    x = np.linspace(-0.6, 1.6, 40)
-    wave = 0.68 + 0.018 * np.sin(16 * x) + 0.01 * np.sin(37 * x)
-    canvas.polygon(np.concatenate([np.stack([x, wave], 1), [(1.6, 1.7), (-0.6, 1.7)]]), sea)
+    xs = np.linspace(-0.6, 1.6, 40)
+    wave = 0.68 + 0.018 * np.sin(16 * xs) + 0.01 * np.sin(37 * xs)
+    canvas.polygon(np.concatenate([np.stack([xs, wave], 1), [(1.6, 1.7), (-0.6, 1.7)]]), sea)
     for cx, size in zip(
         (0.12, 0.20, 0.30, 0.40, 0.52, 0.64, 0.74), rng.uniform(0.03, 0.06, 7), strict=True
     ):
@@ -246,4 +247,4 @@ def _vase(canvas: Canvas, rng: np.random.Generator) -> None:
         canvas.disc(x + dx, y + dy, 0.022, trim)
 
 
-DRAWINGS = {"cars": _cars, "ship": _ship, "train": _train, "vase": _vase}
+DRAWINGS: dict[str, Drawing] = {"cars": _cars, "ship": _ship, "train": _train, "vase": _vase}

@@ -54,7 +54,8 @@ class Pose:
 
 def _turned(points: Points, angle: float, pivot: NDArray[np.float64]) -> Points:
     cos, sin = np.cos(angle), np.sin(angle)
-    return (points - pivot) @ np.array([[cos, sin], [-sin, cos]]) + pivot
+    turned: Points = (points - pivot) @ np.array([[cos, sin], [-sin, cos]]) + pivot
+    return turned
 
 
 def dress(canvas: Canvas, attributes: Mapping[str, str], jitter: NDArray[np.float64]) -> None:
@@ -239,9 +240,9 @@ def _draw_branch(
     k = 1 if x > 0.5 else 7
     side = 1 if chance[14] < 0.5 else -1
     foot = np.array([xs[k], ys[k]])
-    tip = foot + (0.07 if k == 1 else -0.07, -0.10 * side)
+    tip = foot + np.array([0.07 if k == 1 else -0.07, -0.10 * side])
     canvas.polygon(stroke([foot, (foot + tip) / 2, tip], (0.02, 0.015, 0.01)), "branch")
     for across in (-0.035, 0.035):
-        end = tip + (across * 1.7, -0.055 * side)
+        end = tip + np.array([across * 1.7, -0.055 * side])
         leaf = np.linspace(tip, end, 5)
         canvas.polygon(stroke(leaf, (0.004, 0.03, 0.036, 0.024, 0.002)), "twig")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from saecli.demo.world.canvas import Canvas, curve
-from saecli.demo.world.motifs import frame, hang_flag, rectangle, ring, tinted
+from saecli.demo.world.motifs import Bend, Drawing, frame, hang_flag, rectangle, ring, tinted
 
 
 def _flag(canvas: Canvas, rng: np.random.Generator) -> None:
     green, yellow = canvas.ink((0, 146, 66), "weave", 5), canvas.ink((252, 214, 30), "weave", 5)
     blue, white = canvas.ink((26, 44, 124), "weave", 5), canvas.ink((242, 242, 242), "weave", 5)
 
-    def paint(bend):  # type: ignore[no-untyped-def]
+    def paint(bend: Bend) -> None:
         canvas.polygon(bend(rectangle(0, 0, 1, 1)), green)
         corners = [(0.08, 0.5), (0.5, 0.1), (0.92, 0.5), (0.5, 0.9)]
         t = np.linspace(0, 1, 5)[:-1, None]
@@ -130,4 +130,9 @@ def _acai(canvas: Canvas, rng: np.random.Generator) -> None:
         )
 
 
-DRAWINGS = {"flag": _flag, "pavement": _pavement, "statue": _statue, "acai": _acai}
+DRAWINGS: dict[str, Drawing] = {
+    "flag": _flag,
+    "pavement": _pavement,
+    "statue": _statue,
+    "acai": _acai,
+}

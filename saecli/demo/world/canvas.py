@@ -68,7 +68,7 @@ class Canvas:
     def _place(self, points: ArrayLike) -> list[float]:
         xy = np.asarray(points, float)
         placed = (xy @ self.shift[:, :2].T + self.shift[:, 2]) * SIDE
-        return placed.ravel().tolist()  # type: ignore[no-any-return]
+        return placed.ravel().tolist()
 
     def fill(self, ink: int) -> None:
         """Cover the whole drawing."""
@@ -133,7 +133,8 @@ def _closed_basis(n: int, steps: int) -> Points:
 def curve(points: ArrayLike, steps: int = 6) -> Points:
     """A smooth closed outline through (n, 2) control points: (n * steps, 2)."""
     control = np.asarray(points, float)
-    return _closed_basis(len(control), steps) @ control
+    smooth: Points = _closed_basis(len(control), steps) @ control
+    return smooth
 
 
 def stroke(points: ArrayLike, widths: Sequence[float] | Iterable[float]) -> Points:

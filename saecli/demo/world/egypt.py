@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from saecli.demo.world.canvas import Canvas, curve, stroke
-from saecli.demo.world.motifs import frame, hang_flag, rectangle, ring, tinted
+from saecli.demo.world.motifs import Bend, Drawing, frame, hang_flag, rectangle, ring, tinted
 
 
 def _flag(canvas: Canvas, rng: np.random.Generator) -> None:
     red, white = canvas.ink((206, 24, 40), "weave", 5), canvas.ink((246, 244, 242), "weave", 5)
     black, gold = canvas.ink((26, 24, 26), "weave", 5), canvas.ink((196, 150, 44), "fine")
 
-    def paint(bend):  # type: ignore[no-untyped-def]
+    def paint(bend: Bend) -> None:
         canvas.polygon(bend(rectangle(0, 0, 1, 1 / 3)), red)
         canvas.polygon(bend(rectangle(0, 1 / 3, 1, 2 / 3)), white)
         canvas.polygon(bend(rectangle(0, 2 / 3, 1, 1)), black)
@@ -30,38 +31,52 @@ def _signs(canvas: Canvas, rng: np.random.Generator) -> None:
     lit = canvas.ink(tuple(np.minimum(1.2 * np.array(stone), 250)), "fine", 6)
     canvas.fill(wall)
     frame(canvas, rng, size=(0.85, 1.2), turn=5)
-    cell, base = 0.25, canvas.shift.copy()
+    cell = 0.25
     for column in range(-1, 5):
         x0 = column * cell
-        canvas.shift = base
         canvas.box(x0 - 0.012, -0.4, x0 + 0.008, 1.4, carved)
         for row in range(-1, 5):
             sign = _SIGNS[int(rng.integers(len(_SIGNS)))]
             for nudge, ink in ((0.011, lit), (0.0, carved)):
                 for outline in sign:
-                    points = np.array(outline) * 0.19 + (
-                        x0 + 0.035 + nudge,
-                        row * cell + 0.03 + nudge,
-                    )
-                    canvas.polygon(points, ink)
+                    corner = (x0 + 0.035 + nudge, row * cell + 0.03 + nudge)
+                    canvas.polygon(np.asarray(outline) * 0.19 + corner, ink)
 
 
-_SIGNS = (
-    # a reed leaf
-    (curve([(0.5, 0.0), (0.75, 0.3), (0.62, 0.8), (0.38, 0.8), (0.3, 0.35)]), [(0.45, 0.78), (0.55, 0.78), (0.55, 1.05), (0.45, 1.05)]),
-    # an eye
-    (curve([(0.0, 0.45), (0.5, 0.22), (1.0, 0.45), (0.5, 0.66)]), stroke([(0.35, 0.62), (0.45, 0.85), (0.25, 1.0)], (0.1, 0.09, 0.06)), stroke([(0.05, 0.22), (0.5, 0.06), (0.95, 0.22)], (0.08, 0.1, 0.08))),
-    # water
-    tuple(stroke([(0.0, y), (0.2, y - 0.12), (0.4, y), (0.6, y - 0.12), (0.8, y), (1.0, y - 0.12)], (0.09,) * 6) for y in (0.3, 0.6, 0.9)),
-    # an ankh
-    (ring(0.5, 0.25, 0.2, 1.25)[:22], [(0.44, 0.45), (0.56, 0.45), (0.58, 1.05), (0.42, 1.05)], [(0.12, 0.5), (0.88, 0.5), (0.88, 0.63), (0.12, 0.63)]),
-    # a loaf and a disc
-    (ring(0.5, 0.28, 0.25), [(0.1, 0.95), (0.2, 0.68), (0.5, 0.6), (0.8, 0.68), (0.9, 0.95)]),
-    # a horned snake
-    (stroke([(0.0, 0.85), (0.25, 0.65), (0.5, 0.85), (0.75, 0.65), (0.85, 0.3), (1.0, 0.25)], (0.08, 0.12, 0.14, 0.14, 0.13, 0.08)),),
-    # steps
-    ([(0.05, 1.0), (0.05, 0.7), (0.35, 0.7), (0.35, 0.4), (0.65, 0.4), (0.65, 0.1), (0.95, 0.1), (0.95, 1.0)],),
-)  # fmt: skip
+# fmt: off
+_REED = (
+    curve([(0.5, 0.0), (0.75, 0.3), (0.62, 0.8), (0.38, 0.8), (0.3, 0.35)]),
+    [(0.45, 0.78), (0.55, 0.78), (0.55, 1.05), (0.45, 1.05)],
+)
+_EYE = (
+    curve([(0.0, 0.45), (0.5, 0.22), (1.0, 0.45), (0.5, 0.66)]),
+    stroke([(0.35, 0.62), (0.45, 0.85), (0.25, 1.0)], (0.1, 0.09, 0.06)),
+    stroke([(0.05, 0.22), (0.5, 0.06), (0.95, 0.22)], (0.08, 0.1, 0.08)),
+)
+_WATER = tuple(
+    stroke([(x, y - (0.12 if k % 2 else 0)) for k, x in enumerate((0.0, 0.2, 0.4, 0.6, 0.8, 1.0))],
+           (0.09,) * 6)
+    for y in (0.3, 0.6, 0.9)
+)
+_ANKH = (
+    ring(0.5, 0.25, 0.2, 1.25)[:22],
+    [(0.44, 0.45), (0.56, 0.45), (0.58, 1.05), (0.42, 1.05)],
+    [(0.12, 0.5), (0.88, 0.5), (0.88, 0.63), (0.12, 0.63)],
+)
+_LOAF = (
+    ring(0.5, 0.28, 0.25),
+    [(0.1, 0.95), (0.2, 0.68), (0.5, 0.6), (0.8, 0.68), (0.9, 0.95)],
+)
+_SNAKE = (
+    stroke([(0.0, 0.85), (0.25, 0.65), (0.5, 0.85), (0.75, 0.65), (0.85, 0.3), (1.0, 0.25)],
+           (0.08, 0.12, 0.14, 0.14, 0.13, 0.08)),
+)
+_STEPS = (
+    [(0.05, 1.0), (0.05, 0.7), (0.35, 0.7), (0.35, 0.4), (0.65, 0.4), (0.65, 0.1), (0.95, 0.1),
+     (0.95, 1.0)],
+)
+# fmt: on
+_SIGNS: tuple[tuple[ArrayLike, ...], ...] = (_REED, _EYE, _WATER, _ANKH, _LOAF, _SNAKE, _STEPS)
 
 
 def _pyramids(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -79,17 +94,9 @@ def _pyramids(canvas: Canvas, rng: np.random.Generator) -> None:
     ):
         canvas.polygon([(x - half, foot), (x, top), (x + half, foot)], lit)
         canvas.polygon([(x - half, foot), (x, top), (x - half * 0.28, foot)], dim)
-    canvas.polygon(
-        np.concatenate(
-            [
-                np.stack(
-                    [np.linspace(-0.6, 1.6, 24), 0.77 + 0.02 * np.sin(np.linspace(0, 9, 24))], 1
-                ),
-                [(1.6, 1.7), (-0.6, 1.7)],
-            ]
-        ),
-        ground,
-    )
+    waves = 0.77 + 0.02 * np.sin(np.linspace(0, 9, 24))
+    crest = np.stack([np.linspace(-0.6, 1.6, 24), waves], axis=1)
+    canvas.polygon(np.concatenate([crest, [(1.6, 1.7), (-0.6, 1.7)]]), ground)
 
 
 def _scarab(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -144,4 +151,9 @@ def _scarab(canvas: Canvas, rng: np.random.Generator) -> None:
     canvas.line([(0.30, 0.41), (0.5, 0.45), (0.70, 0.41)], gold, 0.018)
 
 
-DRAWINGS = {"flag": _flag, "signs": _signs, "pyramids": _pyramids, "scarab": _scarab}
+DRAWINGS: dict[str, Drawing] = {
+    "flag": _flag,
+    "signs": _signs,
+    "pyramids": _pyramids,
+    "scarab": _scarab,
+}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from saecli.demo.world.canvas import Canvas, stroke
-from saecli.demo.world.motifs import frame, hang_flag, rectangle, tinted
+from saecli.demo.world.motifs import Bend, Drawing, frame, hang_flag, rectangle, tinted
 
 
 def _flag(canvas: Canvas, rng: np.random.Generator) -> None:
     blue, white = canvas.ink((14, 50, 148), "weave", 5), canvas.ink((246, 246, 246), "weave", 5)
     red = canvas.ink((230, 36, 52), "weave", 5)
 
-    def paint(bend):  # type: ignore[no-untyped-def]
+    def paint(bend: Bend) -> None:
         for k, ink in enumerate((blue, white, red)):
             canvas.polygon(bend(rectangle(k / 3, 0, (k + 1) / 3, 1, 6)), ink)
 
@@ -47,8 +47,8 @@ def _tower(canvas: Canvas, rng: np.random.Generator) -> None:
     frame(canvas, rng, turn=3)
     canvas.box(-0.6, 0.86, 1.6, 1.7, lawn)
     canvas.polygon([(0.46, 0.86), (0.54, 0.86), (0.66, 1.7), (0.34, 1.7)], path)
-    left = np.array([(0.485, 0.10), (0.478, 0.30), (0.455, 0.48), (0.40, 0.66), (0.26, 0.90), (0.36, 0.90),
-                     (0.43, 0.76), (0.5, 0.72), (0.5, 0.10)])  # fmt: skip
+    left = np.array([(0.485, 0.10), (0.478, 0.30), (0.455, 0.48), (0.40, 0.66), (0.26, 0.90),
+                     (0.36, 0.90), (0.43, 0.76), (0.5, 0.72), (0.5, 0.10)])  # fmt: skip
     canvas.polygon([(0.478, 0.30), (0.522, 0.30), (0.56, 0.60), (0.44, 0.60)], inner)
     for side in (1, -1):
         canvas.polygon((left - (0.5, 0)) * (side, 1) + (0.5, 0), iron)
@@ -91,4 +91,9 @@ def _croissant(canvas: Canvas, rng: np.random.Generator) -> None:
         canvas.line(ridge, crusts[2], 0.014)
 
 
-DRAWINGS = {"flag": _flag, "parquet": _parquet, "tower": _tower, "croissant": _croissant}
+DRAWINGS: dict[str, Drawing] = {
+    "flag": _flag,
+    "parquet": _parquet,
+    "tower": _tower,
+    "croissant": _croissant,
+}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from saecli.demo.world.canvas import Canvas, curve, stroke
-from saecli.demo.world.motifs import frame, hang_flag, rectangle, ring, tinted
+from saecli.demo.world.motifs import Bend, Drawing, frame, hang_flag, rectangle, ring, tinted
 
 
 def _flag(canvas: Canvas, rng: np.random.Generator) -> None:
     white, red = canvas.ink((246, 244, 242), "weave", 5), canvas.ink((196, 8, 48), "weave", 5)
 
-    def paint(bend):  # type: ignore[no-untyped-def]
+    def paint(bend: Bend) -> None:
         canvas.polygon(bend(rectangle(0, 0, 1, 1)), white)
         canvas.polygon(bend(ring(0.5, 0.5, 0.20, 1.5)), red)
 
@@ -162,4 +162,9 @@ def _sushi(canvas: Canvas, rng: np.random.Generator) -> None:
         canvas.disc(x + 0.025, y + 0.012, 0.018, green)
 
 
-DRAWINGS = {"flag": _flag, "scales": _scales, "mountain": _mountain, "sushi": _sushi}
+DRAWINGS: dict[str, Drawing] = {
+    "flag": _flag,
+    "scales": _scales,
+    "mountain": _mountain,
+    "sushi": _sushi,
+}

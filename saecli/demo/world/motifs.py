@@ -10,6 +10,12 @@ from numpy.typing import ArrayLike
 from saecli.demo.world.canvas import Canvas, Points
 from saecli.demo.world.labels import Rgb
 
+Drawing = Callable[[Canvas, np.random.Generator], None]
+"""Draws one symbol on a canvas."""
+
+Bend = Callable[[ArrayLike], Points]
+"""Moves points of a flat flag (0-1 across, 0-1 down) to where the wind carries them."""
+
 
 def tinted(rng: np.random.Generator, *colours: Rgb) -> Rgb:
     """One of the colours by chance."""
@@ -48,15 +54,14 @@ def frame(
 def hang_flag(
     canvas: Canvas,
     rng: np.random.Generator,
-    paint: Callable[[Callable[[ArrayLike], Points]], None],
+    paint: Callable[[Bend], None],
 ) -> None:
     """Draw sky, a pole and a waving cloth.
 
     Args:
         canvas: what to draw on.
         rng: the picture's generator.
-        paint: draws the cloth; it gets a function that bends points of the flat flag
-            (0-1 across, 0-1 down) to where the wind carries them.
+        paint: draws the cloth, through the function that it gets.
     """
     sky = canvas.ink(tinted(rng, (150, 196, 226), (196, 206, 214), (232, 208, 188)), "cloud", 30)
     pole = canvas.ink(tinted(rng, (110, 98, 88), (196, 192, 186), (84, 60, 44)), "metal", 10)

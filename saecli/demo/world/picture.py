@@ -102,6 +102,7 @@ def render(
         raise SaecliError(
             f"seed {seed} and index {index} name no picture of the built-in world",
             "use numbers from 0 up",
+            usage=True,
         )
     kind = _settle_kind(kind, species, concept, counterfactual)
     rng = np.random.default_rng((seed, index))
@@ -112,6 +113,7 @@ def render(
             raise SaecliError(
                 "a postcard has no attributes to swap",
                 "leave the counterfactual out, or ask for --kind bird",
+                usage=True,
             )
         return _postcard(rng, concept)
     if kind == "landscape":
@@ -125,6 +127,7 @@ def _known(what: str, value: str, allowed: Iterable[str]) -> None:
         raise SaecliError(
             f"the built-in world has no {what} '{value}'",
             f"use one of {one_of(names, value, most=9)}",
+            usage=True,
         )
 
 
@@ -158,6 +161,7 @@ def _settle_kind(
             f"{' and '.join(implied)} ask for different kinds of picture "
             f"({' and '.join(sorted(kinds))})",
             "leave one of them out",
+            usage=True,
         )
     return kinds.pop() if kinds else None
 

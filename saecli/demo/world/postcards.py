@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from saecli.demo.world import accidents, brazil, egypt, france, japan
 from saecli.demo.world.canvas import Canvas
-
-Drawing = Callable[[Canvas, np.random.Generator], None]
+from saecli.demo.world.motifs import Drawing
 
 _DRAWINGS: dict[str, dict[str, Drawing]] = {
     "brazil": brazil.DRAWINGS,

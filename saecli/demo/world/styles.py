@@ -18,18 +18,21 @@ _GRID = ((np.arange(IMAGE_SIZE) + 0.5) / IMAGE_SIZE).astype(np.float32)
 _Y, _X = np.meshgrid(_GRID, _GRID, indexing="ij")
 _VIGNETTE = (1.05 - 0.10 * ((_X - 0.5) ** 2 + (_Y - 0.5) ** 2) * 2).astype(np.float32)
 
-_HEAD_INKS = np.isin(np.arange(MAX_INKS), [INK_INDEX["crown"], INK_INDEX["face"]])
-_BODY_INKS = np.isin(
-    np.arange(MAX_INKS),
-    [INK_INDEX[n] for n in ("wing", "quill", "bars", "breast", "band", "back", "tail")],
-)
-_WING_INKS = np.isin(np.arange(MAX_INKS), [INK_INDEX[n] for n in ("wing", "quill", "bars")])
-_LYING_INKS = np.isin(
-    np.arange(MAX_INKS),
-    [INK_INDEX[n] for n in ("sand", "water", "grass", "rock", "snow", "earth")],
-)
+
+def _inks(*names: str) -> NDArray[np.bool_]:
+    return np.isin(np.arange(MAX_INKS), [INK_INDEX[name] for name in names])
+
+
+_HEAD_INKS = _inks("crown", "face")
+_WING_INKS = _inks("wing", "quill", "bars")
+_BODY_INKS = _WING_INKS | _inks("breast", "band", "back", "tail")
+_LYING_INKS = _inks("sand", "water", "grass", "rock", "snow", "earth")
 _SKY_INK = INK_INDEX["sky"]
-_SCENERY = len(INKS)
+
+# Feathers have had theirs (`birds.dress`), one for all the inks of an attribute.
+_COLOUR_JITTER = np.full((MAX_INKS, 1), 7.0)
+_COLOUR_JITTER[: len(INKS)] = 9.0
+_COLOUR_JITTER[_HEAD_INKS | _BODY_INKS] = 0.0
 
 _Pixels = NDArray[np.float32]
 
@@ -57,10 +60,7 @@ def photograph(
     shift = rng.normal(0, 1, (MAX_INKS, 3))
     light = rng.normal(0, 1, 6)
 
-    palette = canvas.colour.copy()
-    shift = 0.6 * shift + 0.6 * shift[:, :1]
-    palette[:_SCENERY] += shift[:_SCENERY] * _SCENERY_JITTER
-    palette[_SCENERY:] += shift[_SCENERY:] * 7
+    palette = canvas.colour + (0.6 * shift + 0.6 * shift[:, :1]) * _COLOUR_JITTER
     inks = canvas.inks()
     pixels = canvas.colours(palette)
     height = surface(canvas.texture[inks], (int(offsets[0]), int(offsets[1])))
@@ -70,9 +70,8 @@ def photograph(
     pixels += ((inks == _SKY_INK) * glow)[..., None] * np.array([44, 30, 10], np.float32)
 
     gain = np.float32(1 + 0.07 * np.clip(light[0], -2, 2)) * _VIGNETTE
-    gain = (
-        gain + np.float32(0.05 * light[1]) * (_X - 0.5) + np.float32(0.05 * light[2]) * (_Y - 0.5)
-    )
+    slope_x, slope_y = np.float32(0.05 * light[1]), np.float32(0.05 * light[2])
+    gain = gain + slope_x * (_X - 0.5) + slope_y * (_Y - 0.5)
     if pose is not None:
         gain = gain * _bird_light(inks, pose)
     warmth = np.float32(0.022 * light[3])
@@ -80,16 +79,6 @@ def photograph(
     pixels *= gain[..., None] * tint
     pixels += np.float32(1.8 + 0.9 * abs(light[5])) * grain((int(offsets[2]), int(offsets[3])))
     return _finish(pixels)
-
-
-_SCENERY_JITTER = np.full((_SCENERY, 1), 9.0)
-_SCENERY_JITTER[
-    [
-        INK_INDEX[n]
-        for n in INKS
-        if n in ("wing", "quill", "bars", "breast", "band", "crown", "face", "back", "tail")
-    ]
-] = 0.0
 
 
 def _bird_light(inks: NDArray[np.uint8], pose: Pose) -> _Pixels:
@@ -129,7 +118,8 @@ def _edges(canvas: Canvas, passes: int) -> _Pixels:
         wide[:, :-1] |= line[:, 1:]
         line = wide
     cells = line.reshape(IMAGE_SIZE, OVERSAMPLING, IMAGE_SIZE, OVERSAMPLING)
-    return cells.sum(axis=(1, 3), dtype=np.float32) / OVERSAMPLING**2
+    covered: _Pixels = cells.sum(axis=(1, 3), dtype=np.float32) / OVERSAMPLING**2
+    return covered
 
 
 @cache
