@@ -1,0 +1,86 @@
+"""Models named by their Hugging Face hub name: from the local cache, else downloaded."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from saecli.backbones.silence import quiet
+from saecli.errors import SaecliError
+
+_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+CONNECT_SECONDS = 10.0  # huggingface_hub's own default; without a network it fails at once
+
+
+def snapshot(
+    repo: str,
+    *,
+    config: str | None,
+    weights: Sequence[str],
+    extras: Sequence[str] = (),
+    folder_form: str,
+) -> Path:
+    """The local folder of a hub model's files. What is cached is used without a look at the hub.
+
+    Args:
+        repo: `ORG/NAME`.
+        config: a file that must be there, or None.
+        weights: file patterns, best first; the first that the repository holds is fetched. Empty:
+            none is wanted.
+        extras: further files, fetched where the hub has them; a cached model without them counts
+            as incomplete, since it may have been cached by a program that didn't need them.
+        folder_form: how a local folder is named instead, as in `clip:FOLDER`.
+
+    Raises:
+        SaecliError: if the name is malformed, the hub can't be reached, has no such model, or the
+            model lacks the files.
+    """
+    if not _NAME.fullmatch(repo):
+        raise SaecliError(
+            f"'{repo}' is neither a folder nor a hub name",
+            f"check the path and write {folder_form}, or a hub name as ORG/NAME",
+        )
+    for cached in (True, False):
+        for pattern in weights or ("",):
+            wanted = [name for name in (config, pattern, *extras) if name]
+            folder = _download(repo, wanted, cached=cached, folder_form=folder_form)
+            if folder is None:
+                break
+            needed = [name for name in (config, *(extras if cached else ())) if name]
+            has_config = all((folder / name).is_file() for name in needed)
+            if has_config and (not pattern or any(folder.glob(pattern))):
+                return folder
+    raise SaecliError(
+        f"the hub's '{repo}' lacks {' or '.join(([config] if config else []) + list(weights))}",
+        f"name another model, or a local folder as {folder_form}",
+    )
+
+
+def _download(repo: str, wanted: list[str], *, cached: bool, folder_form: str) -> Path | None:
+    """The snapshot's folder; None if it must come from the cache and isn't there."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        with quiet():
+            return Path(
+                snapshot_download(
+                    repo,
+                    allow_patterns=wanted,
+                    local_files_only=cached,
+                    etag_timeout=CONNECT_SECONDS,
+                )
+            )
+    except RepositoryNotFoundError as error:
+        raise SaecliError(
+            f"there is no folder '{repo}', and the Hugging Face hub has no such model",
+            f"check the name, or give a local folder as {folder_form}",
+        ) from error
+    except Exception as error:  # no network shows as any of a dozen kinds of error
+        if cached and isinstance(error, LocalEntryNotFoundError):
+            return None
+        raise SaecliError(
+            f"there is no folder '{repo}', the local cache of the Hugging Face hub doesn't hold a "
+            "whole model of that name, and the hub can't be reached",
+            f"download it where there is a network and give its folder as {folder_form}",
+        ) from error
