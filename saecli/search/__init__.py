@@ -1,0 +1,1 @@
+"""The same concept in another dictionary: correlated signatures, their null and their interval."""

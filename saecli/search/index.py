@@ -1,0 +1,141 @@
+"""FAISS index of signatures: Pearson's r as the inner product of centred rows of unit length."""
+
+import faiss
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from saecli.errors import SaecliError
+
+_ROUNDING = 1e-4
+"""More than float32 products of unit rows can be off by; closer scores are ranked in float64."""
+_SPARE = 8
+_BLOCK = 1024
+
+
+class SignatureIndex:
+    """An exact index over the signatures of one dictionary's latents.
+
+    Latents whose signature is constant (they never fire, or alike everywhere) have no
+    correlation with anything: they are in no result.
+
+    Args:
+        signatures: (S, M), image-level maximum activations over the shared images.
+
+    Attributes:
+        signatures: (S, M), as given.
+        candidates: (C,) int64, the latents with a varying signature, ascending.
+        rows: (C, M) float32, their signatures, centred, of unit length.
+    """
+
+    def __init__(self, signatures: ArrayLike) -> None:
+        self.signatures: NDArray[np.floating] = np.asarray(signatures)
+        varies = self.signatures.max(axis=1) > self.signatures.min(axis=1)
+        self.candidates: NDArray[np.int64] = np.flatnonzero(varies)
+        self.rows = standardise(self.signatures[self.candidates])
+        self._index = faiss.IndexFlatIP(self.n_images)
+        self._index.add(self.rows)
+
+    @property
+    def n_latents(self) -> int:
+        return len(self.signatures)
+
+    @property
+    def n_images(self) -> int:
+        return int(self.signatures.shape[1])
+
+    def search(self, sources: ArrayLike, n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The latents that correlate most with each source.
+
+        FAISS (float32) proposes, Pearson's r in float64 ranks: by r descending, ties by lower
+        index.
+
+        Args:
+            sources: (Q, M), signatures over the same images.
+            n: how many latents to list.
+
+        Returns:
+            latents (Q, n) int64, -1 where there are no more or the source is constant; r (Q, n)
+            float64, NaN there.
+
+        Raises:
+            SaecliError: if the sources are over another number of images.
+        """
+        sources = np.asarray(sources)
+        check_shared(sources.shape[1], self.n_images)
+        latents = np.full((len(sources), n), -1, dtype=np.int64)
+        scores = np.full((len(sources), n), np.nan)
+        queries = np.flatnonzero(sources.max(axis=1) > sources.min(axis=1))
+        if not len(self.candidates) or not len(queries):
+            return latents, scores
+        rows = standardise(sources[queries])
+        most = min(len(self.candidates), n + _SPARE)
+        near, found = self._index.search(rows, most)
+        for query, row, close, places in zip(queries, rows, near, found, strict=True):
+            chosen = places if _settled(close, n) else self._all_near(row, n, most)
+            ids = np.sort(self.candidates[chosen])
+            r = pearson(sources[query], self.signatures[ids])
+            order = np.argsort(-r, kind="stable")[:n]
+            latents[query, : len(order)] = ids[order]
+            scores[query, : len(order)] = r[order]
+        return latents, scores
+
+    def _all_near(self, row: NDArray[np.float32], n: int, most: int) -> NDArray[np.int64]:
+        """Places of at least the n best, with all that rounding can't tell from the n-th."""
+        while most < len(self.candidates):
+            most = min(len(self.candidates), 4 * most)
+            near, found = self._index.search(row[None], most)
+            if _settled(near[0], n):
+                break
+        else:
+            return np.arange(len(self.candidates))
+        places: NDArray[np.int64] = found[0]
+        return places
+
+
+def check_shared(n_source: int, n_target: int) -> None:
+    """Return if two dictionaries' signatures are over the same number of images.
+
+    Raises:
+        SaecliError: if they aren't.
+    """
+    if n_source != n_target:
+        raise SaecliError(
+            f"the source's signatures are over {n_source} pictures and the target's over "
+            f"{n_target}",
+            "profile both dictionaries on the same image set (`saecli profile`)",
+        )
+
+
+def standardise(signatures: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(S, M) float32: rows centred and scaled to unit length; constant rows become zero."""
+    rows = np.empty(signatures.shape, dtype=np.float32)
+    for start in range(0, len(signatures), _BLOCK):
+        block = signatures[start : start + _BLOCK].astype(np.float64)
+        rows[start : start + _BLOCK] = _unit(block)
+    return rows
+
+
+def pearson(source: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
+    """Pearson's r of one signature (M,) with each of (K, M), in float64; 0 where one is constant.
+
+    Equal rows get the same r to the last bit, wherever they stand.
+    """
+    unit = _unit(np.asarray(source, dtype=np.float64)[None])
+    product: NDArray[np.float64] = (unit * _unit(np.asarray(targets, dtype=np.float64))).sum(axis=1)
+    return np.clip(product, -1, 1)
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    constant = rows.max(axis=1) == rows.min(axis=1)
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    scaled = rows / np.where(largest > 0, largest, 1)
+    centred = scaled - scaled.mean(axis=1, keepdims=True)
+    length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+    length[constant] = np.inf
+    unit: NDArray[np.float64] = centred / length
+    return unit
+
+
+def _settled(near: NDArray[np.float32], n: int) -> bool:
+    """Whether the list reaches clearly below its n-th score."""
+    return len(near) > n and bool(near[-1] < near[n - 1] - _ROUNDING)

@@ -1,0 +1,72 @@
+"""Search by Pearson's r, with exact order on ties and no NaN from latents that never fire."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import pearsonr
+
+from saecli.errors import SaecliError
+from saecli.search.index import SignatureIndex, pearson
+
+
+def sparse_signatures(n_latents: int, n_images: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    values = rng.gamma(2, 1, (n_latents, n_images))
+    return (values * (rng.random(values.shape) < 0.3)).astype(np.float16)
+
+
+def test_scores_are_scipys_pearson_r_best_first():
+    signatures = sparse_signatures(40, 60)
+    sources = sparse_signatures(5, 60, seed=1)
+    latents, scores = SignatureIndex(signatures).search(sources, 7)
+    for source, found, r in zip(sources, latents, scores, strict=True):
+        expected = np.array(
+            [pearsonr(source.astype(float), t.astype(float))[0] for t in signatures]
+        )
+        np.testing.assert_array_equal(found, np.argsort(-expected)[:7])
+        np.testing.assert_allclose(r, np.sort(expected)[::-1][:7], atol=1e-12)
+
+
+@pytest.mark.parametrize("copies", [3, 40])
+def test_ties_go_to_the_lower_index(copies: int):
+    signatures = sparse_signatures(60, 50)
+    places = np.sort(np.random.default_rng(2).choice(60, copies, replace=False))
+    signatures[places] = signatures[places[0]]
+    latents, _ = SignatureIndex(signatures).search(signatures[places[:1]], copies)
+    np.testing.assert_array_equal(latents[0], places)
+
+
+def test_latents_that_never_fire_are_in_no_result():
+    signatures = sparse_signatures(6, 30)
+    signatures[[0, 3]] = 0
+    signatures[4] = 2.5
+    index = SignatureIndex(signatures)
+    latents, scores = index.search(np.vstack([signatures[1], np.zeros(30), signatures[4]]), 5)
+    assert sorted(latents[0]) == [-1, -1, 1, 2, 5]
+    assert np.isnan(scores[0, 3:]).all()
+    assert (latents[1:] == -1).all()
+    assert np.isnan(scores[1:]).all()
+    assert np.isfinite(index.rows).all()
+
+
+def test_a_dictionary_without_any_active_latent_has_no_match():
+    latents, scores = SignatureIndex(np.zeros((4, 10))).search(sparse_signatures(1, 10), 3)
+    assert (latents == -1).all()
+    assert np.isnan(scores).all()
+
+
+def test_signatures_over_other_pictures_are_refused():
+    with pytest.raises(SaecliError, match="over 30 pictures and the target's over 20"):
+        SignatureIndex(sparse_signatures(3, 20)).search(sparse_signatures(1, 30), 1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.floats(1e-3, 1e3),
+    st.floats(-100, 100),
+    st.integers(0, 2**16),
+)
+def test_r_does_not_change_with_scale_or_shift(scale: float, shift: float, seed: int):
+    a, b = sparse_signatures(2, 25, seed).astype(np.float64)
+    np.testing.assert_allclose(pearson(scale * a + shift, b[None]), pearson(a, b[None]), atol=1e-8)
