@@ -125,6 +125,11 @@ class ProbeRow:
 
 
 @dataclass(frozen=True)
+class ProbeList:
+    probes: list[ProbeRow]
+
+
+@dataclass(frozen=True)
 class ExperimentRow:
     number: int
     hypothesis: int

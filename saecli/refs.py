@@ -9,7 +9,8 @@ DICTIONARY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _REF = re.compile(rf"({DICTIONARY_NAME.pattern}):(\d+(?:\+\d+)*)")
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)([kKmMgG]?)")
-_FACTOR = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)[bB]?")
+_FACTOR = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000, "t": 10**12}
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,18 @@ def parse_count(text: str) -> int:
     if value < 1 or value != int(value):
         raise SaecliError(f"'{text}' is no count", "write it as 4096, 64k or 100M", usage=True)
     return int(value)
+
+
+def parse_size(text: str) -> int:
+    """Read a size in bytes such as `500MB`, `20GB` or `0` (decimal multiples).
+
+    Raises:
+        SaecliError: if the text has another form.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise SaecliError(f"'{text}' is no size", "write it as 500MB or 20GB", usage=True)
+    return int(float(found[1]) * _FACTOR[found[2].lower()])
 
 
 def check_dictionary_name(name: str) -> str:

@@ -12,6 +12,7 @@ from saecli.refs import (
     parse_count,
     parse_latent,
     parse_patches,
+    parse_size,
 )
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,12}", fullmatch=True)
@@ -87,3 +88,16 @@ def test_offers_start_with_the_nearest_name_and_say_how_many_more_there_are():
     assert one_of(["clip", "dinov2"], "dino") == "dinov2 and clip"
     assert one_of([], "x") == "none"
     assert one_of(map(str, range(9)), "", most=2) == "0, 1 and 7 more"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("0", 0), ("500MB", 500_000_000), ("1.5 g", 1_500_000_000), ("7b", 7)]
+)
+def test_sizes_take_decimal_suffixes(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "-1", "GB", "1XB", "1 2"])
+def test_a_wrong_size_is_refused(text):
+    with pytest.raises(SaecliError, match="no size"):
+        parse_size(text)

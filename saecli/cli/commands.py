@@ -24,8 +24,63 @@ class Entry:
     help: str
 
 
-COMMANDS: tuple[Entry, ...] = ()
+COMMANDS: tuple[Entry, ...] = (
+    Entry(
+        "train",
+        "train:train",
+        TRAIN,
+        "Train dictionaries and profile them; without arguments, those of the built-in world.",
+    ),
+    Entry(
+        "profile",
+        "profile:profile",
+        TRAIN,
+        "Profile a dictionary over an image set: statistics, exemplars and signature of each "
+        "latent.",
+    ),
+    Entry(
+        "probe train",
+        "probe:train_probe",
+        TRAIN,
+        "Train a probe on class folders, labels.csv or masks, and score it on held-out pictures.",
+    ),
+    Entry(
+        "probe list",
+        "probe:list_probes",
+        TRAIN,
+        "List the catalog's probes with their held-out scores.",
+    ),
+    Entry(
+        "demo",
+        "demo:demo",
+        TRAIN,
+        "Draw pictures of the built-in world, with masks, captions and attributes.",
+    ),
+    Entry(
+        "inspect",
+        "inspect:inspect",
+        LOOK,
+        "Show which latents some patches of a picture activate, and store the observation.",
+    ),
+    Entry(
+        "show",
+        "show:show",
+        LOOK,
+        "Show a latent's statistics, labels and exemplars, or a dictionary's latents.",
+    ),
+    Entry(
+        "list",
+        "list:list_everything",
+        LOOK,
+        "List the catalog's dictionaries, backbones, image sets, probes and experiments.",
+    ),
+    Entry("search", "search:search", LOOK, "Find latents by the words of their labels."),
+    Entry(
+        "label", "label:label", LOOK, "Label a latent; the label before it stays in its history."
+    ),
+    Entry("export", "export:export", CATALOG, "Write a dictionary's checkpoint to a file."),
+)
 
 GROUPS: dict[str, tuple[str, str]] = {
-    # name: (panel, help line)
+    "probe": (TRAIN, "Train and list probes: heads on a backbone's final output."),
 }

@@ -11,7 +11,14 @@ from typing import Annotated
 import typer
 
 from saecli.errors import SaecliError, one_of
-from saecli.refs import Concept, parse_concept, parse_count, parse_latent, parse_patches
+from saecli.refs import (
+    Concept,
+    parse_concept,
+    parse_count,
+    parse_latent,
+    parse_patches,
+    parse_size,
+)
 from saecli.refs import check_dictionary_name as dictionary_name
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -40,6 +47,11 @@ def concept(text: str | Concept) -> Concept:
 def count(text: str | int) -> int:
     """Read `4096`, `64k` or `100M`."""
     return text if isinstance(text, int) else parse_count(text)
+
+
+def size(text: str | int) -> int:
+    """Read `500MB` or `20GB`, in bytes."""
+    return text if isinstance(text, int) else parse_size(text)
 
 
 def device(text: str) -> str:

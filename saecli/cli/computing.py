@@ -1,0 +1,49 @@
+"""Options of the commands that compute: where, how exactly, and what they may keep at hand."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from saecli.cli.options import size
+
+if TYPE_CHECKING:
+    from saecli.activations.recording import CacheSettings
+
+ACTIVATIONS = "activations"  # below the catalog's folder
+
+Precision = Annotated[
+    Literal["float32", "bf16"],
+    typer.Option(help="Of the encoder's product; weights and sums are float32."),
+]
+Cache = Annotated[
+    int | None,
+    typer.Option(
+        "--cache",
+        parser=size,
+        metavar="SIZE",
+        help="Most that recorded activations may take, as 500MB or 20GB; 0 keeps none.",
+        show_default=False,
+    ),
+]
+NImages = Annotated[
+    int | None,
+    typer.Option(
+        "--n-images", min=1, help="Take only so many of the pictures, evenly spread over the set."
+    ),
+]
+
+
+def cache_settings(files: Path, bound: int | None) -> "CacheSettings":
+    """What `--cache` means: one bound for memory and for the files beside the catalog."""
+    from saecli.activations.recording import CacheSettings
+
+    folder = files / ACTIVATIONS
+    if bound is None:
+        return CacheSettings(folder=folder)
+    defaults = CacheSettings()
+    return CacheSettings(
+        folder=folder,
+        max_bytes_ram=min(bound, defaults.max_bytes_ram),
+        max_bytes_file=bound,
+    )

@@ -1,0 +1,13 @@
+"""`saecli list`: what is in the catalog."""
+
+from saecli.cli import options, output, runs
+
+
+def list_everything(catalog: options.Catalog = None, as_json: options.Json = False) -> None:
+    """List the catalog's dictionaries, backbones, image sets, probes and experiments."""
+    from saecli.catalog.listing import list_all
+    from saecli.render.tables import list_table
+
+    with runs.opened(catalog) as opened, opened.reading() as session:
+        found = list_all(session)
+    output.emit(found, as_json=as_json, table=list_table)

@@ -1,0 +1,40 @@
+"""`saecli profile`: what each latent of a dictionary does over an image set."""
+
+from typing import Annotated
+
+import typer
+
+from saecli.cli import computing, options, output, runs, terminal
+
+
+def profile(
+    dictionary: Annotated[str, typer.Argument(help="The dictionary.", show_default=False)],
+    images: options.Images,
+    exemplars: Annotated[int, typer.Option(min=1, help="Top pictures kept of each latent.")] = 16,
+    n_images: computing.NImages = None,
+    device: options.Device = "auto",
+    cache: computing.Cache = None,
+    seed: options.Seed = 0,
+    catalog: options.Catalog = None,
+    as_json: options.Json = False,
+) -> None:
+    """Profile a dictionary over an image set: statistics, exemplars and signature of each latent."""
+    from saecli.profiling.profiler import ProfileSettings
+    from saecli.render.tables import profile_table
+    from saecli.workflows.profile import profile_dictionary
+
+    settings = ProfileSettings(n_exemplars=exemplars, seed=seed)
+    details = {"dictionary": dictionary, "images": images, "n_images": n_images, "device": device}
+    with runs.recorded(catalog, "profile", details, seed=seed) as (opened, invocation):
+        found = profile_dictionary(
+            opened,
+            invocation,
+            dictionary,
+            images,
+            settings,
+            cache=computing.cache_settings(opened.files, cache),
+            device=device,
+            n_images=n_images,
+            progress=terminal.progress(),
+        )
+    output.emit(found, as_json=as_json, table=profile_table)

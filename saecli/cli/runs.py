@@ -1,0 +1,44 @@
+"""Opening the catalog for a command: to read, or to write with the run recorded in it."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saecli.cli import terminal
+
+if TYPE_CHECKING:
+    from saecli.catalog.invocations import Invocation
+    from saecli.catalog.opening import Catalog
+
+
+@contextmanager
+def opened(path: Path | None) -> "Iterator[Catalog]":
+    """The catalog, to read."""
+    from saecli.catalog.opening import open_catalog
+
+    with open_catalog(path, note=terminal.note) as catalog:
+        yield catalog
+
+
+@contextmanager
+def recorded(
+    path: Path | None,
+    command: str,
+    settings: Mapping[str, Any],
+    *,
+    seed: int | None = None,
+    create: bool = False,
+) -> "Iterator[tuple[Catalog, Invocation]]":
+    """The catalog, to write, and the invocation that every row written points to."""
+    from saecli.catalog.opening import open_catalog
+    from saecli.workflows.invocations import versions
+
+    with (
+        open_catalog(path, write=True, create=create, note=terminal.note) as catalog,
+        catalog.begin(
+            command, sys.argv[1:], settings, seed=seed, versions=versions()
+        ) as invocation,
+    ):
+        yield catalog, invocation

@@ -1,0 +1,68 @@
+"""`saecli show`: everything the catalog knows about a latent, or about a dictionary."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from saecli.cli import options, output, runs, terminal
+from saecli.errors import SaecliError
+from saecli.refs import parse_concept
+
+
+def show(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="DICTIONARY[:INDEX]", help="A latent, as clip:12, or a dictionary."),
+    ],
+    top: Annotated[
+        int, typer.Option(min=1, help="How many exemplars, or latents of a dictionary.")
+    ] = 16,
+    sort: Annotated[
+        Literal["density", "max", "mean", "index"], typer.Option(help="Order of the latents.")
+    ] = "density",
+    out: options.Out = None,
+    catalog: options.Catalog = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show a latent's statistics, labels and exemplars, or a dictionary's latents."""
+    if ":" in what:
+        _show_latent(what, top, out, catalog, as_json)
+    elif out is not None:
+        raise SaecliError(
+            "a sheet shows one latent", f"name one, as in {what}:0, or leave --out", usage=True
+        )
+    else:
+        _show_dictionary(what, sort, top, catalog, as_json)
+
+
+def _show_latent(
+    what: str, top: int, out: Path | None, catalog: Path | None, as_json: bool
+) -> None:
+    from saecli.catalog.listing import show_latent
+    from saecli.render.latent_tables import show_table
+
+    concept = parse_concept(what)
+    with runs.opened(catalog) as opened, opened.reading() as session:
+        found = show_latent(session, concept, n_exemplars=top)
+        if out is not None:
+            from saecli.workflows.sheets import latent_sheet, write_picture
+
+            write_picture(latent_sheet(session, concept), out)
+            terminal.note(f"wrote {out}")
+    output.emit(found, as_json=as_json, table=show_table)
+
+
+def _show_dictionary(
+    name: str,
+    sort: Literal["density", "max", "mean", "index"],
+    top: int,
+    catalog: Path | None,
+    as_json: bool,
+) -> None:
+    from saecli.catalog.listing import show_dictionary
+    from saecli.render.latent_tables import dictionary_table
+
+    with runs.opened(catalog) as opened, opened.reading() as session:
+        found = show_dictionary(session, name, sort=sort, top=top)
+    output.emit(found, as_json=as_json, table=dictionary_table)

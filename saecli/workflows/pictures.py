@@ -1,0 +1,92 @@
+"""The pictures a command works on: the built-in sets, a folder, a list; and their catalog rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saecli.catalog.images import ImageSetInfo, Picture, record_image_set
+from saecli.catalog.invocations import Invocation
+from saecli.catalog.opening import Catalog
+from saecli.errors import SaecliError, one_of
+from saecli.images.sources import ImageFile, ImageSource, open_source
+from saecli.progress import Progress
+from saecli.workflows.places import cache_folder
+
+if TYPE_CHECKING:
+    from saecli.images.loading import ImageInfo, Skipped
+
+BUILT_IN_PREFIX = "fieldguide:"
+
+
+def open_pictures(spec: str, progress: Progress, *, n_images: int | None = None) -> ImageSource:
+    """Find the pictures that ``--images`` names, writing a built-in set on its first use.
+
+    Args:
+        spec: a folder, a file of paths, or `fieldguide:train` or `fieldguide:test`.
+        n_images: take only so many, evenly spread over the set.
+
+    Raises:
+        SaecliError: if there are none.
+    """
+    if spec.startswith(BUILT_IN_PREFIX):
+        source = _built_in(spec, progress)
+    else:
+        source = replace(open_source(spec), spec=str(Path(spec).expanduser().resolve()))
+    if n_images is not None and n_images < len(source.files):
+        step = len(source.files) / n_images
+        chosen = tuple(source.files[int(i * step)] for i in range(n_images))
+        source = replace(source, spec=f"{source.spec} ({n_images} pictures)", files=chosen)
+    return source
+
+
+def _built_in(spec: str, progress: Progress) -> ImageSource:
+    from saecli.demo.writing import BUILT_IN_SETS, materialise
+
+    split = spec.removeprefix(BUILT_IN_PREFIX)
+    if split not in BUILT_IN_SETS:
+        offered = one_of((BUILT_IN_PREFIX + name for name in BUILT_IN_SETS), spec)
+        raise SaecliError(
+            f"there is no built-in set '{spec}'", f"name one of {offered}", usage=True
+        )
+    return replace(open_source(materialise(cache_folder(), split, progress)), spec=spec)
+
+
+def with_labels(files: Sequence[ImageFile], labels: Iterable[str] | None = None) -> list[ImageFile]:
+    """The files that are labelled (with one of the given labels, where any are given)."""
+    wanted = None if labels is None else set(labels)
+    return [
+        file
+        for file in files
+        if file.label is not None and (wanted is None or file.label in wanted)
+    ]
+
+
+def register(
+    catalog: Catalog,
+    invocation: Invocation,
+    source: ImageSource,
+    images: Sequence[tuple[int, "ImageInfo"]],
+    skipped: Sequence["Skipped"],
+) -> ImageSetInfo:
+    """Write an image set as it was read: (index into the source's files, what was found)."""
+    pictures = [
+        Picture(
+            name=source.files[index].name,
+            path=str(source.files[index].path.resolve()),
+            sha256=info.sha256,
+            width=info.width,
+            height=info.height,
+            label=source.files[index].label,
+            thumbnail=info.thumbnail,
+        )
+        for index, info in images
+    ]
+    return record_image_set(
+        catalog,
+        invocation,
+        name=source.spec,
+        root=source.root.resolve(),
+        pictures=pictures,
+        skipped=[(one.name, one.reason) for one in skipped],
+    )
