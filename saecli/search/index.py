@@ -79,6 +79,25 @@ class SignatureIndex:
             scores[query, : len(order)] = r[order]
         return latents, scores
 
+    def rank(self, latent: int, source: ArrayLike) -> int | None:
+        """A latent's place, from 1, among all by their r with a source (M,).
+
+        With a match's signature as the source it says how mutual the match is: 1 if the match's
+        own best in this dictionary is the latent, and 1 / rank is the reciprocal rank. None if
+        either signature is constant.
+        """
+        source = np.asarray(source)
+        check_shared(len(source), self.n_images)
+        place = int(np.searchsorted(self.candidates, latent))
+        absent = place == len(self.candidates) or self.candidates[place] != latent
+        if absent or source.max() == source.min():
+            return None
+        r = self.rows @ standardise(source[None])[0]
+        close = np.flatnonzero(np.abs(r - r[place]) <= _ROUNDING)
+        ids = self.candidates[close]
+        order = ids[np.argsort(-pearson(source, self.signatures[ids]), kind="stable")]
+        return 1 + int((r > r[place] + _ROUNDING).sum()) + int(np.flatnonzero(order == latent)[0])
+
     def _all_near(self, row: NDArray[np.float32], n: int, most: int) -> NDArray[np.int64]:
         """Places of at least the n best, with all that rounding can't tell from the n-th."""
         while most < len(self.candidates):
@@ -116,7 +135,7 @@ def standardise(signatures: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def pearson(source: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
-    """Pearson's r of one signature (M,) with each of (K, M), in float64; 0 where one is constant.
+    """Pearson's r of a signature (M,) with each of (K, M), in float64; 0 where one is constant.
 
     Equal rows get the same r to the last bit, wherever they stand.
     """

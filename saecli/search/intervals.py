@@ -22,11 +22,12 @@ def resample_counts(
 def resampled_r(
     counts: NDArray[np.float64], source: ArrayLike, targets: ArrayLike
 ) -> NDArray[np.float64]:
-    """Pearson's r of a source (M,) with each target (K, M) in each resample: (B, K).
+    """Pearson's r in each resample: (B, K).
 
+    Of one source (M,) with each target (K, M), or of sources (K, M) each with its own target.
     A resample in which either is constant has no correlation: it counts as r = 0.
     """
-    s = _scaled(np.asarray(source, dtype=np.float64)[None])
+    s = _scaled(np.atleast_2d(np.asarray(source, dtype=np.float64)))
     t = _scaled(np.asarray(targets, dtype=np.float64))
     n = counts.sum(axis=1, keepdims=True)
     mean_s, mean_t = counts @ s.T / n, counts @ t.T / n
@@ -72,8 +73,8 @@ def bca_interval(
 
 
 def jackknifed_r(source: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
-    """Pearson's r with each image left out in turn: (M, K)."""
-    s = _scaled(np.asarray(source, dtype=np.float64)[None])
+    """Pearson's r with each image left out in turn: (M, K); sources as in ``resampled_r``."""
+    s = _scaled(np.atleast_2d(np.asarray(source, dtype=np.float64)))
     t = _scaled(np.asarray(targets, dtype=np.float64))
     n = s.shape[1] - 1
 

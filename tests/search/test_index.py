@@ -37,6 +37,18 @@ def test_ties_go_to_the_lower_index(copies: int):
     np.testing.assert_array_equal(latents[0], places)
 
 
+def test_a_latents_rank_is_its_place_in_the_whole_search():
+    signatures = sparse_signatures(30, 40)
+    signatures[[4, 11]] = signatures[20]
+    signatures[7] = 0
+    index = SignatureIndex(signatures)
+    source = sparse_signatures(1, 40, seed=3)[0]
+    order = index.search(source[None], 29)[0][0]
+    assert [index.rank(int(latent), source) for latent in order] == list(range(1, 30))
+    assert index.rank(7, source) is None
+    assert index.rank(3, np.zeros(40)) is None
+
+
 def test_latents_that_never_fire_are_in_no_result():
     signatures = sparse_signatures(6, 30)
     signatures[[0, 3]] = 0
