@@ -35,8 +35,7 @@ COMMANDS: tuple[Entry, ...] = (
         "profile",
         "profile:profile",
         TRAIN,
-        "Profile a dictionary over an image set: statistics, exemplars and signature of each "
-        "latent.",
+        "Profile a dictionary over an image set: statistics, exemplars, signatures.",
     ),
     Entry(
         "probe train",
@@ -75,9 +74,7 @@ COMMANDS: tuple[Entry, ...] = (
         "List the catalog's dictionaries, backbones, image sets, probes and experiments.",
     ),
     Entry("search", "search:search", LOOK, "Find latents by the words of their labels."),
-    Entry(
-        "label", "label:label", LOOK, "Label a latent; the label before it stays in its history."
-    ),
+    Entry("label", "label:label", LOOK, "Label a latent; its earlier labels stay in its history."),
     Entry("export", "export:export", CATALOG, "Write a dictionary's checkpoint to a file."),
 )
 

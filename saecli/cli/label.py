@@ -24,17 +24,19 @@ def label(
     catalog: options.Catalog = None,
     as_json: options.Json = False,
 ) -> None:
-    """Label a latent; the label before it stays in its history."""
+    """Label a latent; its earlier labels stay in its history."""
     from saecli.catalog.labels import add_label
     from saecli.render.tables import label_table
 
     author = author or os.environ.get("SAECLI_AUTHOR") or _user()
     settings = {"ref": str(ref), "text": text, "author": author}
-    with runs.recorded(catalog, "label", settings) as (opened, invocation):
-        with opened.writing() as session:
-            given = add_label(
-                session, invocation.id, ref, text, author=author, note=note, confidence=confidence
-            )
+    with (
+        runs.recorded(catalog, "label", settings) as (opened, invocation),
+        opened.writing() as session,
+    ):
+        given = add_label(
+            session, invocation.id, ref, text, author=author, note=note, confidence=confidence
+        )
     output.emit(given, as_json=as_json, table=label_table)
 
 

@@ -39,9 +39,7 @@ def train_probe(
     ] = False,
     template: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A zero-shot text with {} for the class; repeatable.", show_default=False
-        ),
+        typer.Option(help="A zero-shot text, {} for the class; repeatable.", show_default=False),
     ] = None,
     n_images: computing.NImages = None,
     device: options.Device = "auto",

@@ -18,7 +18,7 @@ def profile(
     catalog: options.Catalog = None,
     as_json: options.Json = False,
 ) -> None:
-    """Profile a dictionary over an image set: statistics, exemplars and signature of each latent."""
+    """Profile a dictionary over an image set: statistics, exemplars, signatures."""
     from saecli.profiling.profiler import ProfileSettings
     from saecli.render.tables import profile_table
     from saecli.workflows.profile import profile_dictionary
