@@ -63,6 +63,11 @@ class ClipBackbone:
     def geometry(self) -> Geometry:
         return self.transform.geometry
 
+    @property
+    def logit_scale(self) -> float:
+        """CLIP's temperature, exponentiated (100 for OpenAI's models)."""
+        return float(self.model.logit_scale.exp())
+
     def preprocess(self, image: Image.Image) -> Tensor:
         """See ``Backbone.preprocess``."""
         return self.transform(image)

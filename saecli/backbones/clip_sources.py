@@ -56,6 +56,7 @@ def find(source: str, *, weights: bool) -> ClipSource:
             repo,
             config="open_clip_config.json",
             weights=_WEIGHTS if weights else (),
+            shown=source,
             folder_form=FOLDER_FORM,
         )
         return _folder(files, source, tokenizer=source, weights=weights)
@@ -95,11 +96,15 @@ def _named(source: str, *, weights: bool) -> ClipSource:
     architecture = name.replace("/", "-")
     config = open_clip.get_model_config(architecture) if slash else None
     if config is None:
-        wanted = architecture or source
+        known = [
+            known
+            for known in open_clip.list_models()
+            if _unsupported(open_clip.get_model_config(known)) is None
+        ]
         raise SaecliError(
-            f"'clip:{source}' is neither a folder nor an architecture that open_clip knows",
-            f"give a folder, or ARCH/PRETRAINED with ARCH one of "
-            f"{one_of(open_clip.list_models(), wanted)}",
+            f"'{source}' is neither a folder nor an architecture and weights of open_clip",
+            "give a folder, or ARCH/PRETRAINED as in ViT-B-16/openai, with ARCH one of "
+            + one_of(known, architecture or source),
         )
     _check_supported(config, source)
     entry = open_clip.get_pretrained_cfg(architecture, tag)
@@ -121,41 +126,46 @@ def _named(source: str, *, weights: bool) -> ClipSource:
         architecture=architecture,
         tokenizer=architecture,
         config=config,
-        weights=_download(entry) if weights else None,
+        weights=_download(entry, source) if weights else None,
         trained=weights,
         quick_gelu=wants_quick_gelu,
         preprocess=entry,
     )
 
 
-def _download(entry: Mapping[str, Any]) -> Path:
+def _download(entry: Mapping[str, Any], source: str) -> Path:
     """The file of a pretrained tag; open_clip keeps a copy of each on the hub."""
     if "file" in entry:
         return Path(entry["file"])
     repo, _, file = entry["hf_hub"].rpartition("/")
     patterns = (f"{Path(file).stem}.safetensors", file) if file else _WEIGHTS
-    folder = snapshot(repo, config=None, weights=patterns, folder_form=FOLDER_FORM)
+    folder = snapshot(repo, config=None, weights=patterns, shown=source, folder_form=FOLDER_FORM)
     return next(folder / name for name in patterns if (folder / name).is_file())
 
 
 def _check_supported(config: Mapping[str, Any], source: str) -> None:
-    vision = config.get("vision_cfg")
-    if not isinstance(vision, dict):
+    if not isinstance(config.get("vision_cfg"), dict):
         raise SaecliError(
             f"the configuration of '{source}' describes no vision tower",
             "restore it from where the model came from",
         )
+    kind = _unsupported(config)
+    if kind is not None:
+        raise SaecliError(
+            f"the vision tower of '{source}' has {kind}, which saecli can't record",
+            "use a CLIP with open_clip's own vision transformer, such as ViT-B-16",
+        )
+
+
+def _unsupported(config: Mapping[str, Any]) -> str | None:
+    """What a model has instead of a residual stream of patches and one pooled embedding."""
+    vision = config["vision_cfg"]
     if vision.get("timm_model_name"):
-        kind = f"the timm tower {vision['timm_model_name']}"
-    elif isinstance(vision.get("layers"), list | tuple):
-        kind = "a ResNet"
-    elif vision.get("attentional_pool"):
-        kind = "attentional pooling"
-    elif vision.get("pool_type", "tok") not in ("tok", "avg"):
-        kind = f"the pooling '{vision['pool_type']}'"
-    else:
-        return
-    raise SaecliError(
-        f"the vision tower of '{source}' has {kind}, which saecli can't record",
-        "use a CLIP with open_clip's own vision transformer, such as ViT-B-16",
-    )
+        return f"the timm tower {vision['timm_model_name']}"
+    if isinstance(vision.get("layers"), list | tuple):
+        return "a ResNet"
+    if vision.get("attentional_pool"):
+        return "attentional pooling"
+    if vision.get("pool_type", "tok") not in ("tok", "avg"):
+        return f"the pooling '{vision['pool_type']}'"
+    return None

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from saecli.backbones.digests import digest
-from saecli.backbones.dinov2_transform import read_transform
+from saecli.backbones.dinov2_transform import PREPROCESSOR, read_transform
 from saecli.backbones.folders import check_weights, read_config, unusable
 from saecli.backbones.geometry import Geometry
 from saecli.backbones.hub import snapshot
@@ -23,7 +23,7 @@ from saecli.errors import SaecliError
 from saecli.grid import Grid
 
 FOLDER_FORM = "dinov2:FOLDER"
-_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+_WEIGHTS = ("model*.safetensors*", "pytorch_model*.bin*")  # with the index of sharded ones
 _MASK_TOKEN = "embeddings.mask_token"  # for pretraining; the forward pass doesn't read it
 _HEAD = "classifier."  # of a fine-tuned classifier; a backbone is used without it
 
@@ -78,6 +78,11 @@ class Dinov2Backbone:
     def n_prefix(self) -> int:
         """CLS and the registers."""
         return 1 + int(getattr(self.model.config, "num_register_tokens", 0))
+
+    @property
+    def logit_scale(self) -> float:
+        """1: there are no texts to compare with."""
+        return 1.0
 
     def preprocess(self, image: Image.Image) -> Tensor:
         """See ``Backbone.preprocess``."""
@@ -155,7 +160,8 @@ def _find(source: str, *, weights: bool) -> tuple[Path, str]:
         source,
         config="config.json",
         weights=_WEIGHTS if weights else (),
-        extras=("preprocessor_config.json",),
+        extras=(PREPROCESSOR,),
+        shown=source,
         folder_form=FOLDER_FORM,
     )
     return files, source

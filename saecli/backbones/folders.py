@@ -46,7 +46,7 @@ def check_weights(folder: Path, patterns: tuple[str, ...]) -> None:
     if not any(any(folder.glob(pattern)) for pattern in patterns):
         raise SaecliError(
             f"the folder {folder} holds no weights",
-            f"put the model's {patterns[0]} file into it",
+            f"put the model's weights ({patterns[0]}) into it",
         )
 
 

@@ -18,6 +18,7 @@ def snapshot(
     config: str | None,
     weights: Sequence[str],
     extras: Sequence[str] = (),
+    shown: str,
     folder_form: str,
 ) -> Path:
     """The local folder of a hub model's files. What is cached is used without a look at the hub.
@@ -29,6 +30,7 @@ def snapshot(
             none is wanted.
         extras: further files, fetched where the hub has them; a cached model without them counts
             as incomplete, since it may have been cached by a program that didn't need them.
+        shown: how the user named the model.
         folder_form: how a local folder is named instead, as in `clip:FOLDER`.
 
     Raises:
@@ -37,26 +39,29 @@ def snapshot(
     """
     if not _NAME.fullmatch(repo):
         raise SaecliError(
-            f"'{repo}' is neither a folder nor a hub name",
+            f"'{shown}' is neither a folder nor a hub name",
             f"check the path and write {folder_form}, or a hub name as ORG/NAME",
         )
     for cached in (True, False):
         for pattern in weights or ("",):
             wanted = [name for name in (config, pattern, *extras) if name]
-            folder = _download(repo, wanted, cached=cached, folder_form=folder_form)
+            folder = _download(repo, wanted, cached=cached, shown=shown, folder_form=folder_form)
             if folder is None:
                 break
             needed = [name for name in (config, *(extras if cached else ())) if name]
             has_config = all((folder / name).is_file() for name in needed)
             if has_config and (not pattern or any(folder.glob(pattern))):
                 return folder
+    files = " and ".join(name for name in (config, " or ".join(weights)) if name)
     raise SaecliError(
-        f"the hub's '{repo}' lacks {' or '.join(([config] if config else []) + list(weights))}",
+        f"neither the Hugging Face hub nor its local cache gives {files} of '{shown}'",
         f"name another model, or a local folder as {folder_form}",
     )
 
 
-def _download(repo: str, wanted: list[str], *, cached: bool, folder_form: str) -> Path | None:
+def _download(
+    repo: str, wanted: list[str], *, cached: bool, shown: str, folder_form: str
+) -> Path | None:
     """The snapshot's folder; None if it must come from the cache and isn't there."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
@@ -73,14 +78,14 @@ def _download(repo: str, wanted: list[str], *, cached: bool, folder_form: str) -
             )
     except RepositoryNotFoundError as error:
         raise SaecliError(
-            f"there is no folder '{repo}', and the Hugging Face hub has no such model",
+            f"'{shown}' is neither a local folder nor a model that the Hugging Face hub shows",
             f"check the name, or give a local folder as {folder_form}",
         ) from error
     except Exception as error:  # no network shows as any of a dozen kinds of error
         if cached and isinstance(error, LocalEntryNotFoundError):
             return None
         raise SaecliError(
-            f"there is no folder '{repo}', the local cache of the Hugging Face hub doesn't hold a "
-            "whole model of that name, and the hub can't be reached",
+            f"'{shown}' is no local folder, isn't whole in the Hugging Face hub's local cache, "
+            "and the hub can't be reached",
             f"download it where there is a network and give its folder as {folder_form}",
         ) from error

@@ -87,6 +87,10 @@ class Backbone(Protocol):
     @property
     def geometry(self) -> Geometry: ...
     @property
+    def logit_scale(self) -> float:
+        """What CLIP multiplies the cosine of picture and text by, exponentiated; 1 for others."""
+
+    @property
     def device(self) -> torch.device: ...
     @property
     def dtype(self) -> torch.dtype: ...
