@@ -1,5 +1,7 @@
 """Dictionaries in the catalog: found by name, each with its identity."""
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,9 +12,11 @@ from sqlalchemy.orm import Session, aliased
 from saecli.catalog.artifacts import read_artifact
 from saecli.catalog.backbones import BackboneInfo, backbone_info
 from saecli.catalog.opening import catalog_of, missing
-from saecli.catalog.tables import Backbone, Dictionary, Invocation, Meta, TrainingPoint
+from saecli.catalog.queries import chunks
+from saecli.catalog.tables import Backbone, Dictionary, Invocation, Latent, Meta, TrainingPoint
 from saecli.errors import SaecliError, one_of
 from saecli.grid import Grid
+from saecli.refs import Concept, latent_ref
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def dictionaries(session: Session, name: str | None = None) -> list[DictionaryIn
             patches_seen=row.patches_seen,
             seconds=row.seconds,
             created=row.created,
-            command=" ".join(["saecli", command, *map(str, arguments)]),
+            command=shlex.join(["saecli", command, *map(str, arguments)]),
         )
         for row, backbone, twin_name, command, arguments in session.execute(chosen)
     ]
@@ -125,6 +129,40 @@ def get_dictionary(session: Session, name: str) -> DictionaryInfo:
         one_of(names, name),
         "name one of these, or train it with saecli train",
     )
+
+
+def get_latents(session: Session, concept: Concept) -> tuple[DictionaryInfo, list[int]]:
+    """A concept's dictionary, and the row numbers of its latents.
+
+    Raises:
+        SaecliError: if there is no such dictionary, or a latent is beyond its width.
+    """
+    dictionary = get_dictionary(session, concept.dictionary)
+    return dictionary, latent_ids(session, dictionary, concept.latents)
+
+
+def latent_ids(session: Session, dictionary: DictionaryInfo, indices: Sequence[int]) -> list[int]:
+    """The row numbers of latents, in the order of their indices.
+
+    Raises:
+        SaecliError: if a latent is beyond the dictionary's width.
+    """
+    beyond = [index for index in indices if not 0 <= index < dictionary.n_latents]
+    if beyond:
+        raise SaecliError(
+            f"there is no latent {latent_ref(dictionary.name, beyond[0])}: "
+            f"'{dictionary.name}' has {dictionary.n_latents:,}",
+            f"give one from 0 to {dictionary.n_latents - 1}",
+        )
+    ids: dict[int, int] = {}
+    for chunk in chunks(indices):
+        rows = session.execute(
+            select(Latent.number, Latent.id).where(
+                Latent.dictionary_id == dictionary.id, Latent.number.in_(chunk)
+            )
+        )
+        ids.update((number, latent_id) for number, latent_id in rows)
+    return [ids[index] for index in indices]
 
 
 def default_name(session: Session) -> str | None:

@@ -68,8 +68,8 @@ def point_out_copy(path: Path, note: Callable[[str], None]) -> None:
             note(f"reading the shipped example; what you added to it is in {shown(DEFAULT)}")
 
 
-def copy_catalog(source: Path, target: Path) -> None:
-    """Copy a catalog and its folder of files, whole or not at all.
+def copy_catalog(source: Path, target: Path, *, files: bool = True) -> None:
+    """Copy a catalog and, with ``files``, its folder of files, whole or not at all.
 
     SQLite's own backup reads a consistent state, write-ahead log included, while others write.
 
@@ -86,7 +86,7 @@ def copy_catalog(source: Path, target: Path) -> None:
             closing(sqlite3.connect(draft, isolation_level=None)) as writing,
         ):
             reading.backup(writing)
-        if folder.is_dir():
+        if files and folder.is_dir():
             # Files first: a catalog never names a file that is not there yet.
             shutil.copytree(folder, drafts)
             shutil.copytree(drafts, files_folder(target), dirs_exist_ok=True)

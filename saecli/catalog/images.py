@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,11 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from saecli.catalog.opening import Catalog, catalog_of, missing
+from saecli.catalog.queries import chunks, insert_rows
 from saecli.catalog.tables import Image, ImageSet, Member, SkippedPicture, Thumbnail
 from saecli.errors import SaecliError, one_of
 
 BATCH = 2000  # pictures per transaction: about 10 MB with thumbnails, a fraction of a second
-_VARIABLES = 500  # values of one IN (…), well below SQLite's limit in any build
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def record_image_set(
             )
             session.add(row)
             session.flush()
-            _insert(
+            insert_rows(
                 session,
                 Member,
                 [
@@ -126,7 +125,7 @@ def record_image_set(
                     for position, picture in enumerate(pictures)
                 ],
             )
-            _insert(
+            insert_rows(
                 session,
                 SkippedPicture,
                 [
@@ -226,7 +225,7 @@ def get_image(session: Session, image_id: int) -> ImageInfo:
 def thumbnails(session: Session, ids: Iterable[int]) -> dict[int, bytes]:
     """The thumbnails of pictures by number; those without one are left out."""
     found: dict[int, bytes] = {}
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         rows = session.execute(
             select(Thumbnail.image_id, Thumbnail.data).where(Thumbnail.image_id.in_(chunk))
         )
@@ -253,7 +252,7 @@ def _add_images(session: Session, invocation: int, pictures: Sequence[Picture]) 
         rows,
     )
     ids: dict[str, int] = {}
-    for chunk in _chunks(picture.sha256 for picture in pictures):
+    for chunk in chunks(picture.sha256 for picture in pictures):
         found = session.execute(select(Image.sha256, Image.id).where(Image.sha256.in_(chunk)))
         ids.update((sha256, image_id) for sha256, image_id in found)
     small = [
@@ -264,16 +263,6 @@ def _add_images(session: Session, invocation: int, pictures: Sequence[Picture]) 
     if small:
         session.execute(insert(Thumbnail).on_conflict_do_nothing(), small)
     return ids
-
-
-def _insert(session: Session, table: type[Any], rows: list[dict[str, Any]]) -> None:
-    if rows:
-        session.execute(insert(table), rows)
-
-
-def _chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
-    chosen = list(values)
-    return (chosen[i : i + _VARIABLES] for i in range(0, len(chosen), _VARIABLES))
 
 
 def _image_info(row: Image) -> ImageInfo:

@@ -31,6 +31,15 @@ def check_file(path: Path) -> None:
     Raises:
         SaecliError: if there is no file, it can't be read, or it is something else.
     """
+    check_schema(read_schema(path), shown(path))
+
+
+def read_schema(path: Path) -> int:
+    """The number of a catalog's schema.
+
+    Raises:
+        SaecliError: if there is no file, it can't be read, or it is no catalog.
+    """
     name = shown(path)
     if path.is_dir():
         raise SaecliError(f"{name} is a folder", f"name the file in it, as in {name}/catalog.db")
@@ -55,7 +64,8 @@ def check_file(path: Path) -> None:
         )
     try:
         with closing(connect(path, write=False)) as connection:
-            application, found_schema = read_numbers(connection)
+            application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+            schema: int = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
         raise sentence(error, name) or error from error
     if application != APPLICATION:
@@ -63,7 +73,7 @@ def check_file(path: Path) -> None:
             f"{name} is an SQLite database, but no saecli catalog",
             "name a catalog with --catalog",
         )
-    check_schema(found_schema, name)
+    return schema
 
 
 def check_schema(found: int, name: str) -> None:
@@ -82,13 +92,6 @@ def check_schema(found: int, name: str) -> None:
             f"your saecli (schema {SCHEMA}) is older than the catalog {name} (schema {found})",
             "update it: pip install --upgrade saecli",
         )
-
-
-def read_numbers(connection: sqlite3.Connection) -> tuple[int, int]:
-    """The application's mark and the schema's number."""
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    schema: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return application, schema
 
 
 def migrations_folder() -> Path:

@@ -1,0 +1,175 @@
+"""Experiments: runs of a hypothesis's plan, picture by picture, and their verdicts."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from numpy.typing import NDArray
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from saecli.catalog.arrays import pack_arrays, unpack_arrays
+from saecli.catalog.hypotheses import HypothesisInfo, get_hypothesis
+from saecli.catalog.opening import catalog_of
+from saecli.catalog.queries import insert_rows
+from saecli.catalog.tables import Arm, Experiment, HypothesisLatent, Trial
+from saecli.errors import SaecliError
+from saecli.records import ExperimentRow
+
+
+@dataclass(frozen=True)
+class ExperimentInfo:
+    """A run of a hypothesis's plan; without a verdict it is unfinished."""
+
+    number: int
+    hypothesis: HypothesisInfo
+    seed: int
+    verdict: str | None
+    report: dict[str, Any] | None
+    arms: tuple[tuple[str, dict[str, Any]], ...]  # (kind, description) by number
+    created: datetime
+
+
+@dataclass(frozen=True)
+class TrialFigures:
+    """What all arms did to one picture: arrays over arms by name; None until it was run."""
+
+    position: int
+    image_id: int
+    figures: dict[str, NDArray[Any]] | None
+
+
+def begin_experiment(
+    session: Session,
+    invocation: int,
+    *,
+    hypothesis: int,
+    seed: int,
+    image_ids: Sequence[int],
+    arms: Sequence[tuple[str, Mapping[str, Any]]],
+) -> int:
+    """Write down what will be run, before the first picture is; returns the experiment's number.
+
+    Args:
+        session: in a writing transaction.
+        invocation: the command's number.
+        hypothesis: that is tested.
+        seed: of the controls.
+        image_ids: the pictures, in order.
+        arms: (kind, description) of each edit, in the order that trials' arrays have.
+    """
+    row = Experiment(
+        uuid=str(uuid.uuid4()), hypothesis_id=hypothesis, seed=seed, invocation_id=invocation
+    )
+    session.add(row)
+    session.flush()
+    insert_rows(
+        session,
+        Arm,
+        [
+            {"experiment_id": row.id, "number": i, "kind": kind, "description": dict(description)}
+            for i, (kind, description) in enumerate(arms)
+        ],
+    )
+    insert_rows(
+        session,
+        Trial,
+        [
+            {"experiment_id": row.id, "position": i, "image_id": int(image_id), "figures": None}
+            for i, image_id in enumerate(image_ids)
+        ],
+    )
+    return row.id
+
+
+def add_trials(
+    session: Session,
+    experiment: int,
+    trials: Iterable[tuple[int, Mapping[str, NDArray[Any]]]],
+) -> None:
+    """Keep what all arms did to some pictures: (position, arrays over arms by name)."""
+    for position, figures in trials:
+        session.execute(
+            update(Trial)
+            .where(Trial.experiment_id == experiment, Trial.position == position)
+            .values(figures=pack_arrays(figures))
+        )
+
+
+def read_trials(session: Session, experiment: int) -> list[TrialFigures]:
+    """The pictures of an experiment in order, with what the arms did to each that was run."""
+    rows = session.execute(
+        select(Trial.position, Trial.image_id, Trial.figures)
+        .where(Trial.experiment_id == experiment)
+        .order_by(Trial.position)
+    )
+    return [
+        TrialFigures(position, image_id, None if packed is None else unpack_arrays(packed))
+        for position, image_id, packed in rows
+    ]
+
+
+def publish_experiment(
+    session: Session,
+    experiment: int,
+    *,
+    verdict: str,
+    effect: float,
+    ci: tuple[float, float],
+    p_value: float,
+    report: Mapping[str, Any],
+) -> None:
+    """Keep the verdict, with the whole report as plain JSON values."""
+    session.execute(
+        update(Experiment)
+        .where(Experiment.id == experiment)
+        .values(
+            verdict=verdict,
+            effect=effect,
+            ci_low=ci[0],
+            ci_high=ci[1],
+            p_value=p_value,
+            report=dict(report),
+        )
+    )
+
+
+def get_experiment(session: Session, number: int) -> ExperimentInfo:
+    """The experiment of a number.
+
+    Raises:
+        SaecliError: if there is none.
+    """
+    row = session.get(Experiment, number)
+    if row is None:
+        raise SaecliError(
+            f"there is no experiment:{number} in {catalog_of(session).name}",
+            "see which there are with saecli experiments",
+        )
+    arms = session.execute(
+        select(Arm.kind, Arm.description).where(Arm.experiment_id == number).order_by(Arm.number)
+    )
+    return ExperimentInfo(
+        row.id,
+        get_hypothesis(session, row.hypothesis_id),
+        row.seed,
+        row.verdict,
+        row.report,
+        tuple((kind, description) for kind, description in arms),
+        row.created,
+    )
+
+
+def experiment_rows(session: Session, latent: int | None = None) -> list[ExperimentRow]:
+    """The finished experiments, oldest first; those on a latent (its row number) if given."""
+    chosen = (
+        select(Experiment.id, Experiment.hypothesis_id, Experiment.verdict)
+        .where(Experiment.verdict.is_not(None))
+        .order_by(Experiment.id)
+    )
+    if latent is not None:
+        about = select(HypothesisLatent.hypothesis_id).where(HypothesisLatent.latent_id == latent)
+        chosen = chosen.where(Experiment.hypothesis_id.in_(about))
+    return [ExperimentRow(*row) for row in session.execute(chosen)]

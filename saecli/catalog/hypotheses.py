@@ -1,0 +1,129 @@
+"""Hypotheses: predictions committed with their whole plan before they are tested."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from saecli.catalog.dictionaries import get_latents
+from saecli.catalog.opening import catalog_of
+from saecli.catalog.probes import ProbeInfo
+from saecli.catalog.queries import insert_rows
+from saecli.catalog.tables import Dictionary, Hypothesis, HypothesisLatent, Latent, Probe
+from saecli.errors import SaecliError
+from saecli.refs import Concept
+
+
+@dataclass(frozen=True)
+class HypothesisInfo:
+    """A committed prediction; ``hash`` is over the plan and the digests of what it names."""
+
+    number: int
+    hash: str
+    statement: str
+    concept: Concept
+    probe: str
+    plan: dict[str, Any]
+    registered: bool
+    replaces: int | None
+    created: datetime
+
+
+def add_hypothesis(
+    session: Session,
+    invocation: int,
+    *,
+    statement: str,
+    concept: Concept,
+    probe: ProbeInfo,
+    plan: Mapping[str, Any],
+    registered: bool,
+    replaces: int | None = None,
+) -> tuple[int, str]:
+    """Commit a prediction before it is tested; returns its number and hash.
+
+    Args:
+        session: in a writing transaction.
+        invocation: the command's number.
+        statement: the prediction in words.
+        concept: the latents it is about.
+        probe: whose prediction it is about.
+        plan: class, expected class, value, scope, images, controls, α, …; plain JSON values.
+        registered: False for what is committed by the very command that tests it (exploratory).
+        replaces: the hypothesis that this one mends.
+
+    Raises:
+        SaecliError: if there is no such latent.
+    """
+    dictionary, ids = get_latents(session, concept)
+    whole = {
+        "plan": dict(plan),
+        "latents": list(concept.latents),
+        "dictionary": dictionary.sha256,
+        "backbone": probe.backbone.digest,
+        "probe": probe.name,
+    }
+    text = json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    row = Hypothesis(
+        uuid=str(uuid.uuid4()),
+        statement=statement,
+        dictionary_id=dictionary.id,
+        probe_id=probe.id,
+        plan=dict(plan),
+        plan_hash=digest,
+        registered=registered,
+        replaces_id=replaces,
+        invocation_id=invocation,
+    )
+    session.add(row)
+    session.flush()
+    insert_rows(
+        session,
+        HypothesisLatent,
+        [{"hypothesis_id": row.id, "latent_id": latent_id} for latent_id in ids],
+    )
+    return row.id, digest
+
+
+def get_hypothesis(session: Session, number: int) -> HypothesisInfo:
+    """The hypothesis of a number.
+
+    Raises:
+        SaecliError: if there is none.
+    """
+    found = session.execute(
+        select(Hypothesis, Dictionary.name, Probe.name)
+        .join(Dictionary, Hypothesis.dictionary_id == Dictionary.id)
+        .join(Probe, Hypothesis.probe_id == Probe.id)
+        .where(Hypothesis.id == number)
+    ).first()
+    if found is None:
+        raise SaecliError(
+            f"there is no hypothesis {number} in {catalog_of(session).name}",
+            "see which there are with saecli hypothesis list",
+        )
+    row, dictionary, probe = found
+    latents = session.scalars(
+        select(Latent.number)
+        .join(HypothesisLatent, HypothesisLatent.latent_id == Latent.id)
+        .where(HypothesisLatent.hypothesis_id == number)
+        .order_by(Latent.number)
+    )
+    return HypothesisInfo(
+        row.id,
+        row.plan_hash,
+        row.statement,
+        Concept(dictionary, tuple(latents)),
+        probe,
+        row.plan,
+        row.registered,
+        row.replaces_id,
+        row.created,
+    )

@@ -1,0 +1,120 @@
+"""Comparisons: what was found of a latent in another dictionary."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from saecli.catalog.dictionaries import get_dictionary, get_latents, latent_ids
+from saecli.catalog.images import ImageSetInfo
+from saecli.catalog.latents import exemplars, summaries
+from saecli.catalog.queries import insert_rows
+from saecli.catalog.tables import Comparison, Dictionary, Latent, Match
+from saecli.records import CompareReport, MatchRow
+from saecli.refs import Concept, latent_ref, parse_latent
+
+
+def add_comparison(
+    session: Session,
+    invocation: int,
+    report: CompareReport,
+    *,
+    image_set: ImageSetInfo,
+    settings: Mapping[str, Any],
+) -> int:
+    """Keep the answer to a comparison of one latent; returns its number.
+
+    Raises:
+        SaecliError: if it names a latent that the catalog doesn't have.
+    """
+    source = parse_latent(str(report.source["ref"]))
+    _, (latent_id,) = get_latents(session, source)
+    target = get_dictionary(session, report.target)
+    found = [parse_latent(match.ref).latents[0] for match in report.matches]
+    ids = latent_ids(session, target, found)
+    counterpart = None
+    if report.counterpart is not None:
+        _, (counterpart,) = get_latents(session, parse_latent(report.counterpart))
+    row = Comparison(
+        uuid=str(uuid.uuid4()),
+        latent_id=latent_id,
+        target_id=target.id,
+        image_set_id=image_set.id,
+        method=report.method,
+        settings=dict(settings),
+        counterpart_id=counterpart,
+        reason=report.reason,
+        untrained_score=report.untrained_score,
+        beyond_untrained=report.beyond_untrained,
+        n_images=report.n_images,
+        n_active=report.n_active,
+        invocation_id=invocation,
+    )
+    session.add(row)
+    session.flush()
+    insert_rows(
+        session,
+        Match,
+        [
+            {
+                "comparison_id": row.id,
+                "rank": rank,
+                "latent_id": found_id,
+                "score": match.score,
+                "ci_low": match.ci[0] if match.ci else None,
+                "ci_high": match.ci[1] if match.ci else None,
+                "p_value": match.p_value,
+            }
+            for rank, (found_id, match) in enumerate(zip(ids, report.matches, strict=True))
+        ],
+    )
+    return row.id
+
+
+def latest_matches(
+    session: Session, concept: Concept, *, top: int = 5, n_exemplars: int = 4
+) -> list[MatchRow]:
+    """The best matches of a latent, from its newest comparison with each dictionary.
+
+    Raises:
+        SaecliError: if there is no such latent.
+    """
+    _, ids = get_latents(session, concept)
+    newest = (
+        select(func.max(Comparison.id))
+        .where(Comparison.latent_id.in_(ids))
+        .group_by(Comparison.target_id)
+    )
+    rows = session.execute(
+        select(Match, Latent.number, Dictionary.name)
+        .join(Latent, Match.latent_id == Latent.id)
+        .join(Dictionary, Latent.dictionary_id == Dictionary.id)
+        .where(Match.comparison_id.in_(newest), Match.rank < top)
+        .order_by(Match.comparison_id, Match.rank)
+    ).all()
+    by_dictionary: dict[str, list[int]] = {}
+    for _, number, name in rows:
+        by_dictionary.setdefault(name, []).append(number)
+    targets = {name: get_dictionary(session, name) for name in by_dictionary}
+    known = {n: summaries(session, targets[n], found) for n, found in by_dictionary.items()}
+    shown = {
+        name: exemplars(session, targets[name], found, top=n_exemplars)
+        for name, found in by_dictionary.items()
+    }
+    return [
+        MatchRow(
+            ref=latent_ref(name, number),
+            score=match.score,
+            ci=_interval(match.ci_low, match.ci_high),
+            p_value=match.p_value,
+            label=known[name][number].label,
+            exemplars=shown[name].get(number, []),
+        )
+        for match, number, name in rows
+    ]
+
+
+def _interval(low: float | None, high: float | None) -> list[float] | None:
+    return None if low is None or high is None else [low, high]
