@@ -34,19 +34,24 @@ def _cells(
 ) -> tuple[Field, Field, NDArray[np.intp]]:
     """Tileable Voronoi cells: nearest and second distance in pixels, and the cell's number."""
     points = rng.uniform(0, PERIOD, (n, 2))
-    grid = np.arange(PERIOD) + 0.5
+    # Four times the mean spacing: farther points are nowhere first or second.
+    reach = min(int(4 * PERIOD / n**0.5), PERIOD // 2 - 1)
+    near = np.arange(-reach, reach + 1)
     first = np.full((PERIOD, PERIOD), np.inf)
     second = first.copy()
     owner = np.zeros((PERIOD, PERIOD), np.intp)
     for number, (py, px) in enumerate(points):
-        dy = np.abs(grid - py)
-        dx = np.abs(grid - px)
+        rows, columns = (int(py) + near) % PERIOD, (int(px) + near) % PERIOD
+        dy = np.abs(rows + 0.5 - py)
+        dx = np.abs(columns + 0.5 - px)
         dy, dx = np.minimum(dy, PERIOD - dy) * aspect, np.minimum(dx, PERIOD - dx)
         distance = np.hypot(dy[:, None], dx[None, :])
-        nearer = distance < first
-        second = np.where(nearer, first, np.minimum(second, distance))
-        owner[nearer] = number
-        first = np.where(nearer, distance, first)
+        place = np.ix_(rows, columns)
+        best = first[place]
+        nearer = distance < best
+        second[place] = np.where(nearer, best, np.minimum(second[place], distance))
+        owner[place] = np.where(nearer, number, owner[place])
+        first[place] = np.where(nearer, distance, best)
     return first, second, owner
 
 
