@@ -132,7 +132,7 @@ def draw_bird(
     stance = float(legs[:, 1].max()) + scale * (0.17 + 0.08 * chance[6])
 
     if on_branch:
-        _draw_branch(canvas, chance, float(legs[:, 0].mean()), stance, scale)
+        _draw_branch(canvas, chance, float(legs[:, 0].mean()), stance)
     _draw_legs(canvas, legs, stance, scale, mirror)
 
     canvas.shift = to_picture
@@ -158,7 +158,7 @@ def draw_bird(
 
 def _draw_band(canvas: Canvas, body: Points, plump: float) -> None:
     """A wide band from the throat down across the upper breast, under head and wing."""
-    front = body[37:57]
+    front = body[37:57]  # from the lower breast up to the throat
     inner = [(0.52, -0.30), (0.30, -0.22), (0.10, 0.02), (0.15, 0.20 * plump)]
     canvas.polygon(np.concatenate([front, inner]), "band")
 
@@ -181,9 +181,7 @@ def _draw_head(canvas: Canvas, head: Points, turn: float, chance: NDArray[np.flo
             "crown",
         )
     canvas.polygon(head, "face")
-    upper = head[head[:, 1] < _FACE_LEVEL]
-    if len(upper) > 2:
-        canvas.polygon(upper, "crown")
+    canvas.polygon(head[head[:, 1] < _FACE_LEVEL], "crown")
     x, y = turned([(0.535, -0.43)])[0]
     canvas.disc(x, y, 0.052, "ring")
     canvas.disc(x, y, 0.040, "eye")
@@ -195,7 +193,7 @@ def _draw_wing(canvas: Canvas, wing: Points, turn: float, scale: float) -> None:
         return _turned(np.asarray(points, float), turn, _SHOULDER)
 
     canvas.polygon(turned(wing), "wing")
-    upper, lower = wing[30:3:-1], wing[30:57]
+    upper, lower = wing[30:3:-1], wing[30:57]  # both from the tip forward
     for lead in (0.245, 0.03, -0.185):
         above = np.linspace(lead, lead - 0.15, 4)
         below = above[::-1] - 0.06
@@ -225,9 +223,7 @@ def _draw_legs(
         canvas.line(toes, "leg", width)
 
 
-def _draw_branch(
-    canvas: Canvas, chance: NDArray[np.float64], x: float, y: float, scale: float
-) -> None:
+def _draw_branch(canvas: Canvas, chance: NDArray[np.float64], x: float, y: float) -> None:
     """A branch from edge to edge through the bird's feet, with a twig and two leaves."""
     slope = 0.16 * (2 * chance[13] - 1)
     bend = 0.05 * (2 * chance[14] - 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -137,11 +136,11 @@ def curve(points: ArrayLike, steps: int = 6) -> Points:
     return smooth
 
 
-def stroke(points: ArrayLike, widths: Sequence[float] | Iterable[float]) -> Points:
+def stroke(points: ArrayLike, widths: ArrayLike) -> Points:
     """Outline of a tapering stroke along (n, 2) points, half of each width on either side."""
     centre = np.asarray(points, float)
     along = np.gradient(centre, axis=0)
     across = np.stack([-along[:, 1], along[:, 0]], axis=1)
     across /= np.linalg.norm(across, axis=1, keepdims=True) + 1e-9
-    half = np.asarray(list(widths))[:, None] / 2
+    half = np.asarray(widths, float)[:, None] / 2
     return np.concatenate([centre + across * half, (centre - across * half)[::-1]])
