@@ -142,6 +142,7 @@ def find_counterparts(
         for active, value, low in zip(n_active, adjusted, ci[:, 0], strict=True)
     )
     found = np.array([reason is None for reason in reasons], dtype=bool)
+    beyond = None if twin_score is None else found & (lead > 0) & np.isfinite(twin_score)
     return Counterparts(
         n_images=source.n_images,
         n_active=n_active,
@@ -152,9 +153,7 @@ def find_counterparts(
         ci=ci,
         reason=reasons,
         untrained_score=twin_score,
-        beyond_untrained=None
-        if twin_score is None
-        else found & (lead > 0) & np.isfinite(twin_score),
+        beyond_untrained=beyond,
         strata=strata,
     )
 

@@ -29,9 +29,9 @@ class SignatureIndex:
 
     def __init__(self, signatures: ArrayLike) -> None:
         self.signatures: NDArray[np.floating] = np.asarray(signatures)
-        varies = self.signatures.max(axis=1) > self.signatures.min(axis=1)
-        self.candidates: NDArray[np.int64] = np.flatnonzero(varies)
-        self.rows = standardise(self.signatures[self.candidates])
+        rows = standardise(self.signatures)
+        self.candidates: NDArray[np.int64] = np.flatnonzero(rows.any(axis=1))
+        self.rows = rows[self.candidates]
         self._index = faiss.IndexFlatIP(self.n_images)
         self._index.add(self.rows)
 
@@ -64,10 +64,11 @@ class SignatureIndex:
         check_shared(sources.shape[1], self.n_images)
         latents = np.full((len(sources), n), -1, dtype=np.int64)
         scores = np.full((len(sources), n), np.nan)
-        queries = np.flatnonzero(sources.max(axis=1) > sources.min(axis=1))
+        rows = standardise(sources)
+        queries = np.flatnonzero(rows.any(axis=1))
         if not len(self.candidates) or not len(queries):
             return latents, scores
-        rows = standardise(sources[queries])
+        rows = rows[queries]
         most = min(len(self.candidates), n + _SPARE)
         near, found = self._index.search(rows, most)
         for query, row, close, places in zip(queries, rows, near, found, strict=True):

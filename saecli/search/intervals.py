@@ -6,7 +6,7 @@ correlations are weighted moments: one matrix product for all resamples and cand
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri  # scipy.stats takes most of a second to load
 
 
 def resample_counts(
@@ -62,10 +62,10 @@ def bca_interval(
     deviation = jackknifed.mean(axis=0) - jackknifed
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     with np.errstate(divide="ignore", invalid="ignore"):
-        bias = norm.ppf(share)
+        bias = ndtri(share)
         acceleration = (deviation**3).sum(axis=0) / (6 * (deviation**2).sum(axis=0) ** 1.5)
-        shifted = bias[:, None] + norm.ppf(tails)
-        levels = norm.cdf(bias[:, None] + shifted / (1 - acceleration[:, None] * shifted))
+        shifted = bias[:, None] + ndtri(tails)
+        levels = ndtr(bias[:, None] + shifted / (1 - acceleration[:, None] * shifted))
     usable = np.isfinite(levels).all(axis=1)
     levels[~usable] = tails
     limits = [np.quantile(r, level) for r, level in zip(resampled.T, levels, strict=True)]

@@ -119,6 +119,15 @@ def test_the_untrained_twin_takes_away_what_it_has_too(
     assert got.beyond_untrained is not None
     np.testing.assert_array_equal(np.flatnonzero(got.beyond_untrained), np.arange(10, 20))
     assert got.untrained_score[3] == pytest.approx(pearson(source[3], twin[3][None])[0])
+    silent = find_counterparts(
+        SignatureIndex(source),
+        SignatureIndex(target),
+        untrained=SignatureIndex(np.zeros((S, M))),
+        settings=QUICK,
+    )
+    assert silent.found.sum() == 20
+    assert silent.beyond_untrained is not None
+    assert not silent.beyond_untrained.any()  # nothing to be beyond of
 
 
 def test_one_seed_gives_one_result(planted: tuple[np.ndarray, np.ndarray], found: Counterparts):
