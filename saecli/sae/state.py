@@ -100,8 +100,11 @@ def load_run(path: Path, plan: Plan, identity: Identity, n_images: int) -> Saved
             f"{path} was left by a run with {name} = {before[name]}, not {now[name]}", remedy
         )
     if run.identity != identity:
-        raise SaecliError(f"{path} was left by a run on {run.identity.backbone}, layer "
-                          f"{run.identity.layer}, and this is another", remedy)  # fmt: skip
+        raise SaecliError(
+            f"{path} was left by a run on {run.identity.backbone}, layer "
+            f"{run.identity.layer}, and this is another",
+            remedy,
+        )
     if run.n_images != n_images:
         raise SaecliError(
             f"{path} was left by a run on {run.n_images} images, not {n_images}", remedy

@@ -1,6 +1,6 @@
 """The weights while they are trained: both matrices latent by latent, rows of W_dec unit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -66,10 +66,12 @@ class Weights:
     b_enc: Tensor
     W_dec: Tensor
     b_dec: Tensor
+    _products: Tensor = field(init=False)  # memory for remove_parallel_gradients
 
     def __post_init__(self) -> None:
         for tensor in self.parameters():
             tensor.grad = torch.zeros_like(tensor)
+        object.__setattr__(self, "_products", torch.empty_like(self.W_dec))
 
     def tensors(self) -> dict[str, Tensor]:
         """The parameters by name."""
@@ -90,8 +92,8 @@ class Weights:
         Source: Bricken et al. 2023, "Towards Monosemanticity", appendix on optimisation.
         """
         gradient = self.gradient("W_dec")
-        along = torch.linalg.vecdot(gradient, self.W_dec)
-        torch.addcmul(gradient, self.W_dec, along[:, None], value=-1, out=gradient)
+        along = torch.mul(gradient, self.W_dec, out=self._products).sum(dim=1, keepdim=True)
+        torch.addcmul(gradient, self.W_dec, along, value=-1, out=gradient)
 
     def renormalise(self) -> None:
         """Bring the rows of W_dec back to unit norm."""
