@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from saecli.errors import SaecliError
 from saecli.refs import parse_count
@@ -156,7 +157,9 @@ def resolve(settings: TrainSettings, d_model: int, n_patches: int) -> Plan:
     """
     n_latents = n_latents_of(settings.latents, d_model)
     _check(settings, n_latents)
-    wanted = settings.n_patches or min(settings.most_patches, settings.passes * n_patches)
+    wanted = settings.n_patches
+    if wanted is None:
+        wanted = min(settings.most_patches, settings.passes * n_patches)
     batch = min(settings.batch, wanted)
     n_steps = wanted // batch
     window = max(1, min(settings.dead_window, n_patches))
@@ -167,12 +170,12 @@ def resolve(settings: TrainSettings, d_model: int, n_patches: int) -> Plan:
         l1=settings.l1,
         n_steps=n_steps,
         batch=batch,
-        lr=settings.lr or 2e-3 * math.sqrt(512 / n_latents),
+        lr=2e-3 * math.sqrt(512 / n_latents) if settings.lr is None else settings.lr,
         lr_warmup=min(settings.lr_warmup, n_steps // 4),
         decay_from=n_steps - round(settings.decay * n_steps),
         l1_warmup=min(settings.l1_warmup, n_steps // 4),
         aux_weight=settings.aux_weight,
-        aux_k=settings.aux_k or max(1, 2 ** round(math.log2(max(2, d_model) / 2))),
+        aux_k=settings.aux_k or 2 ** round(math.log2(max(2, d_model) / 2)),
         aux_after=settings.aux_after or window,
         init_mix=settings.init_mix,
         dead_window=window,
@@ -183,15 +186,18 @@ def resolve(settings: TrainSettings, d_model: int, n_patches: int) -> Plan:
 
 
 def _check(settings: TrainSettings, n_latents: int) -> None:
-    positive = ("k", "passes", "most_patches", "batch", "estimate", "dead_window")
-    wrong = [name for name in positive if getattr(settings, name) < 1]
-    wrong += [name for name in ("n_patches", "aux_k") if (getattr(settings, name) or 1) < 1]
-    wrong += [name for name in ("l1", "aux_weight") if getattr(settings, name) < 0]
-    wrong += [name for name in ("decay", "init_mix") if not 0 <= getattr(settings, name) <= 1]
+    counts = ("k", "passes", "most_patches", "batch", "estimate", "dead_window", "held_out_most")
+    given = [
+        name for name in ("n_patches", "aux_k", "aux_after") if _of(settings, name) is not None
+    ]
+    wrong = [name for name in (*counts, *given) if _of(settings, name) < 1]
+    wrong += [name for name in ("l1", "aux_weight", "lr_warmup") if _of(settings, name) < 0]
+    wrong += [name for name in ("decay", "init_mix") if not 0 <= _of(settings, name) <= 1]
+    wrong += [] if 0 < settings.held_out < 1 else ["held_out"]
     wrong += [] if settings.lr is None or settings.lr > 0 else ["lr"]
     if wrong:
         raise SaecliError(
-            f"{wrong[0]} can't be {getattr(settings, wrong[0])}",
+            f"{wrong[0]} can't be {_of(settings, wrong[0])}",
             "leave it at its default or give a sensible value",
             usage=True,
         )
@@ -201,3 +207,7 @@ def _check(settings: TrainSettings, n_latents: int) -> None:
             "give a smaller --k or more --latents",
             usage=True,
         )
+
+
+def _of(settings: TrainSettings, name: str) -> Any:
+    return getattr(settings, name)

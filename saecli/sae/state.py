@@ -4,6 +4,7 @@ Read with ``weights_only``: a file from elsewhere can't run code.
 """
 
 import pickle
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,9 @@ def load_run(path: Path, plan: Plan, identity: Identity, n_images: int) -> Saved
     """
     remedy = "delete it to start anew, or repeat the settings that it was begun with"
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols, for a file of another kind
+            content = torch.load(path, map_location="cpu", weights_only=True)
         version = content.pop("format")
         if version != FORMAT:
             raise SaecliError(f"{path} was left by another version of saecli", remedy)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from saecli.sae.activity import Activity
 from saecli.sae.objectives.topk import TopK
 from saecli.sae.weights import NAMES, Weights
 from tests.sae.objectives import textbook
@@ -101,6 +102,29 @@ def test_bf16_proposes_and_float32_decides():
     rough = TopK(16, 8, ALPHA, "bf16").step(weights, z, unused=nothing, l1=0.0)
     torch.testing.assert_close(rough.total, exact.total, rtol=1e-5, atol=0)
     torch.testing.assert_close(weights.gradient("W_dec"), gradient, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("aux_weight", "revived"), [(0.0, False), (1 / 32, True)])
+def test_unused_latents_come_back_only_with_auxk(aux_weight, revived):
+    """Half of the latents start too short to be among any patch's k largest."""
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.nn.functional.normalize(torch.randn(S, D, generator=generator), dim=1)
+    weights = textbook.random_weights(S, D, dtype=torch.float32)
+    weights.W_enc[: S // 2] *= 1e-3
+    weights.b_enc.zero_()
+    objective, activity = TopK(2, 8, aux_weight), Activity(S)
+    adam = torch.optim.Adam(weights.parameters(), lr=1e-2)
+    for _ in range(150):
+        chosen = torch.rand(256, S, generator=generator).topk(2, dim=1).indices
+        z = 3 * hidden[chosen].sum(dim=1)
+        unused = activity.unused(1000)
+        fired = objective.step(weights, z, unused=unused, l1=0.0).fired
+        weights.remove_parallel_gradients()
+        adam.step()
+        weights.renormalise()
+        activity.update(fired, 256)
+    assert (activity.dead_fraction(5000) < 0.1) == revived
+    assert (activity.dead_fraction(5000) > 0.3) == (not revived)
 
 
 def test_bf16_revives_unused_latents_too():
