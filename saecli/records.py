@@ -357,6 +357,11 @@ class KnockoutReport:
 
 
 @dataclass(frozen=True)
+class DefaultReport:
+    default: str
+
+
+@dataclass(frozen=True)
 class ExportReport:
     dictionary: str
     format: str

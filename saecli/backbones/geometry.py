@@ -1,5 +1,6 @@
 """Which part of a picture a backbone sees, and how its patches lie on it."""
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -132,6 +133,13 @@ class Geometry:
         ).reshape(grid.n_patches, n_classes + 1)
         shares: NDArray[np.float64] = counts[:, :n_classes] / counts.sum(axis=1, keepdims=True)
         return shares
+
+    @classmethod
+    def of(cls, image_transform: str) -> "Geometry":
+        """The geometry that a backbone's description of its image transform holds."""
+        told = json.loads(image_transform)
+        target, crop, patch = (tuple(told[name]) for name in ("target", "crop", "patch"))
+        return cls(told["resize"], target, crop, patch, told["rounding"], told["centring"])
 
     def as_dict(self) -> dict[str, object]:
         """The fields, for a canonical description."""

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from typer.core import TyperGroup
@@ -44,8 +44,7 @@ def build() -> TyperGroup:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    root = get_command(app)
-    assert isinstance(root, TyperGroup)
+    root = cast(TyperGroup, get_command(app))
     loading.add_commands(root)
     return root
 

@@ -75,9 +75,46 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry("search", "search:search", LOOK, "Find latents by the words of their labels."),
     Entry("label", "label:label", LOOK, "Label a latent; its earlier labels stay in its history."),
+    Entry(
+        "catalog info",
+        "catalog:info",
+        CATALOG,
+        "Show a catalog's identity, schema, size and counts.",
+    ),
+    Entry(
+        "catalog check",
+        "catalog:check",
+        CATALOG,
+        "Check a catalog's pages, references and every artifact's hash.",
+    ),
+    Entry(
+        "catalog upgrade",
+        "catalog:upgrade",
+        CATALOG,
+        "Bring a catalog to this version's schema, with a backup of the old one beside it.",
+    ),
+    Entry(
+        "catalog backup",
+        "catalog:backup",
+        CATALOG,
+        "Copy a catalog with its folder of files, also while others write.",
+    ),
+    Entry(
+        "catalog relocate",
+        "catalog:relocate",
+        CATALOG,
+        "Find pictures that moved again, by their bytes.",
+    ),
+    Entry(
+        "catalog default",
+        "catalog:default",
+        CATALOG,
+        "Choose the dictionary that commands take where none is named.",
+    ),
     Entry("export", "export:export", CATALOG, "Write a dictionary's checkpoint to a file."),
 )
 
 GROUPS: dict[str, tuple[str, str]] = {
+    "catalog": (CATALOG, "Look after the file that everything is kept in."),
     "probe": (TRAIN, "Train and list probes: heads on a backbone's final output."),
 }

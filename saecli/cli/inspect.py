@@ -1,6 +1,6 @@
 """`saecli inspect`: which latents a picture's patches activate."""
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,7 +9,7 @@ from saecli.cli import options, output, runs, terminal
 
 
 def inspect(
-    image: Annotated[Path, typer.Argument(help="The picture.", show_default=False)],
+    image: Annotated[str, typer.Argument(help="The picture.", show_default=False)],
     patches: Annotated[
         options.Patches | None,
         typer.Option(
@@ -30,26 +30,32 @@ def inspect(
     as_json: options.Json = False,
 ) -> None:
     """Show which latents some patches of a picture activate, and store the observation."""
+    from saecli.cli import sheets
     from saecli.render.latent_tables import inspect_table
+    from saecli.render.saving import check_picture_name
     from saecli.workflows.inspect import inspect_image
 
     settings = {
-        "image": str(image),
+        "image": image,
         "patches": list(patches) if patches else None,
         "dictionary": dictionary,
         "top": top,
         "device": device,
     }
+    if out is not None:
+        check_picture_name(out)
     with runs.recorded(catalog, "inspect", settings) as (opened, invocation):
-        found = inspect_image(
+        found, seen = inspect_image(
             opened,
             invocation,
             image,
             tuple(patches) if patches else None,
             dictionary=dictionary,
             top=top,
-            out=out,
             device=device,
             progress=terminal.progress(),
         )
+        if out is not None:
+            sheets.write_inspect_sheet(opened, found, seen, out)
+            found = replace(found, sheet=str(out))
     output.emit(found, as_json=as_json, table=inspect_table)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -54,9 +54,7 @@ def _everywhere(quiet: Quiet = False, debug: Debug = False) -> None:
 def _as_command(function: Callable[..., None], name: str) -> TyperCommand:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(name=name)(function)
-    command = get_command(app)
-    assert isinstance(command, TyperCommand)
-    return command
+    return cast(TyperCommand, get_command(app))
 
 
 def load(entry: Entry) -> Callable[..., None]:
@@ -70,11 +68,12 @@ class LazyCommand(TyperCommand):
     """Stands in the listing for a command; the real one takes over when it is called."""
 
     def __init__(self, entry: Entry) -> None:
+        group, _, leaf = entry.name.rpartition(" ")
         super().__init__(
-            name=entry.name.split()[-1],
+            name=leaf,
             help=entry.help,
             short_help=entry.help,
-            rich_help_panel=entry.panel,
+            rich_help_panel=None if group else entry.panel,
         )
         self.entry = entry
 
@@ -103,7 +102,5 @@ def add_commands(root: TyperGroup) -> None:
                         rich_help_panel=panel,
                     )
                 )
-            found = root.commands[group_name]
-            assert isinstance(found, TyperGroup)
-            group = found
+            group = cast(TyperGroup, root.commands[group_name])
         group.add_command(LazyCommand(entry), leaf)

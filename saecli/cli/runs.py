@@ -38,7 +38,16 @@ def recorded(
     with (
         open_catalog(path, write=True, create=create, note=terminal.note) as catalog,
         catalog.begin(
-            command, sys.argv[1:], settings, seed=seed, versions=versions()
+            command, _arguments(command), settings, seed=seed, versions=versions()
         ) as invocation,
     ):
         yield catalog, invocation
+
+
+def _arguments(command: str) -> list[str]:
+    """What was typed beside the command's own words."""
+    typed = sys.argv[1:]
+    for word in command.split():
+        if word in typed:
+            typed.remove(word)
+    return typed

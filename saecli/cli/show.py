@@ -46,9 +46,9 @@ def _show_latent(
     with runs.opened(catalog) as opened, opened.reading() as session:
         found = show_latent(session, concept, n_exemplars=top)
         if out is not None:
-            from saecli.workflows.sheets import latent_sheet, write_picture
+            from saecli.cli.sheets import write_latent_sheet
 
-            write_picture(latent_sheet(session, concept), out)
+            write_latent_sheet(session, concept, found, out)
             terminal.note(f"wrote {out}")
     output.emit(found, as_json=as_json, table=show_table)
 

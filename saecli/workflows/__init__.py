@@ -1,1 +1,1 @@
-"""What the commands do: read from the catalog, call the maths, write back. Nothing else joins them."""
+"""What the commands do: read from the catalog, call the maths, write back."""

@@ -67,6 +67,6 @@ def final_features(
     if not images:
         raise SaecliError(
             f"none of {len(files)} pictures could be read",
-            "check the files (saecli says why above)",
+            f"mend or replace them (the first: {skipped[0].reason})",
         )
     return Features({name: torch.cat(kept) for name, kept in parts.items()}, images, skipped)

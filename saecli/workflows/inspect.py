@@ -17,6 +17,7 @@ from saecli.progress import Progress
 from saecli.records import ImageRef, InspectedLatent, InspectReport
 from saecli.refs import latent_ref
 from saecli.workflows.models import backbone_of, load_dictionary
+from saecli.workflows.pictures import picture_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -93,44 +94,38 @@ def look(
 def inspect_image(
     catalog: Catalog,
     invocation: Invocation,
-    path: Path,
+    image_name: str,
     patches: tuple[int, ...] | None,
     *,
     dictionary: str | None,
     top: int,
-    out: Path | None,
     device: str,
     progress: Progress,
     n_exemplars: int = 4,
-) -> InspectReport:
-    """Look at a picture, store the observation, and write its contact sheet where one is wanted.
+) -> tuple[InspectReport, Seen]:
+    """Look at a picture and store the observation.
 
     Raises:
-        SaecliError: if the picture can't be read, a patch is beyond the grid, there is no such
-            dictionary, or the sheet can't be written.
+        SaecliError: if the picture can't be read, a patch is beyond the grid, or there is no such
+            dictionary.
     """
     from saecli.images.decoding import content_hash, decode, thumbnail
-    from saecli.workflows.sheets import inspect_sheet, write_picture
 
     info = find_dictionary(catalog, dictionary)
     if patches:
         info.grid.check(patches)
+    path = picture_path(image_name, progress)
     image = decode(path)
     seen = look(catalog, info, image, patches, top=top, device=device, progress=progress)
     picture = Picture(
         name=path.name,
-        path=str(path.resolve()),
+        path=image_name if path != Path(image_name).expanduser() else str(path.resolve()),
         sha256=content_hash(path),
         width=image.width,
         height=image.height,
         thumbnail=thumbnail(image),
     )
     pairs = list(zip(seen.latents, map(float, seen.summed), strict=True))
-    sheet = None
-    if out is not None:
-        with catalog.reading() as session:
-            sheet = inspect_sheet(session, info, path.name, seen)
-        write_picture(sheet, out)
     with catalog.writing() as session:
         image_id = add_image(session, invocation.id, picture)
         observation = add_observation(
@@ -144,7 +139,7 @@ def inspect_image(
     with catalog.reading() as session:
         known = summaries(session, info, seen.latents)
         shown = exemplars(session, info, seen.latents, top=n_exemplars)
-    return InspectReport(
+    report = InspectReport(
         image=ImageRef(image_id, picture.path),
         dictionary=info.name,
         patches=list(seen.patches),
@@ -160,5 +155,6 @@ def inspect_image(
             for latent, activation in pairs
         ],
         grid=[info.grid.rows, info.grid.columns],
-        sheet=None if out is None else str(out),
+        sheet=None,
     )
+    return report, seen

@@ -11,12 +11,11 @@ from saecli.catalog.opening import Catalog
 from saecli.errors import SaecliError, one_of
 from saecli.images.sources import ImageFile, ImageSource, open_source
 from saecli.progress import Progress
+from saecli.refs import BUILT_IN_PICTURES
 from saecli.workflows.places import cache_folder
 
 if TYPE_CHECKING:
     from saecli.images.loading import ImageInfo, Skipped
-
-BUILT_IN_PREFIX = "fieldguide:"
 
 
 def open_pictures(spec: str, progress: Progress, *, n_images: int | None = None) -> ImageSource:
@@ -29,7 +28,7 @@ def open_pictures(spec: str, progress: Progress, *, n_images: int | None = None)
     Raises:
         SaecliError: if there are none.
     """
-    if spec.startswith(BUILT_IN_PREFIX):
+    if spec.startswith(BUILT_IN_PICTURES):
         source = _built_in(spec, progress)
     else:
         source = replace(open_source(spec), spec=str(Path(spec).expanduser().resolve()))
@@ -43,13 +42,36 @@ def open_pictures(spec: str, progress: Progress, *, n_images: int | None = None)
 def _built_in(spec: str, progress: Progress) -> ImageSource:
     from saecli.demo.writing import BUILT_IN_SETS, materialise
 
-    split = spec.removeprefix(BUILT_IN_PREFIX)
+    split = spec.removeprefix(BUILT_IN_PICTURES)
     if split not in BUILT_IN_SETS:
-        offered = one_of((BUILT_IN_PREFIX + name for name in BUILT_IN_SETS), spec)
+        offered = one_of((BUILT_IN_PICTURES + name for name in BUILT_IN_SETS), spec)
         raise SaecliError(
             f"there is no built-in set '{spec}'", f"name one of {offered}", usage=True
         )
     return replace(open_source(materialise(cache_folder(), split, progress)), spec=spec)
+
+
+def _is_built_in(spec: str) -> bool:
+    return spec.startswith(BUILT_IN_PICTURES)
+
+
+def stored_path(source: ImageSource, file: ImageFile) -> str:
+    """Where a picture is, as the catalog says it: a built-in one is in the same place everywhere."""
+    if _is_built_in(source.spec):
+        return f"{source.spec.split(' ')[0]}/{file.name}"
+    return str(file.path.resolve())
+
+
+def picture_path(stored: str, progress: Progress) -> Path:
+    """The file of a picture as the catalog (or a user) names it, drawn first if it is built in.
+
+    Raises:
+        SaecliError: if there is no such built-in set.
+    """
+    if not _is_built_in(stored):
+        return Path(stored).expanduser()
+    name, _, rest = stored.partition("/")
+    return _built_in(name, progress).root / rest
 
 
 def with_labels(files: Sequence[ImageFile], labels: Iterable[str] | None = None) -> list[ImageFile]:
@@ -73,7 +95,7 @@ def register(
     pictures = [
         Picture(
             name=source.files[index].name,
-            path=str(source.files[index].path.resolve()),
+            path=stored_path(source, source.files[index]),
             sha256=info.sha256,
             width=info.width,
             height=info.height,
@@ -84,9 +106,9 @@ def register(
     ]
     return record_image_set(
         catalog,
-        invocation,
+        invocation.id,
         name=source.spec,
-        root=source.root.resolve(),
+        root=source.spec if _is_built_in(source.spec) else source.root.resolve(),
         pictures=pictures,
         skipped=[(one.name, one.reason) for one in skipped],
     )

@@ -41,7 +41,7 @@ class Scored:
 
 
 def default_reads(backbone: "Backbone") -> "Reads":
-    """The class token for CLIP (what its projection reads), DINOv2's linear-evaluation input else."""
+    """What a linear classifier reads: the class token for CLIP, DINOv2's usual input for it."""
     return "cls" if backbone.family == "clip" else "cls+mean_patches"
 
 
@@ -138,7 +138,7 @@ def patch_labels(
     backbone: "Backbone", files: Sequence[ImageFile], masks: Path, classes: Sequence[str]
 ) -> NDArray[np.int64]:
     """(n_images, P): the class that covers at least half of each patch, -1 where none does."""
-    from saecli.images.decoding import read_mask
+    from saecli.images.masks import read_mask
 
     rows = []
     for file in files:

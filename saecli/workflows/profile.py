@@ -73,7 +73,7 @@ def profile_activations(
     seconds = time.monotonic() - started
     stored = store_profile(
         catalog,
-        invocation,
+        invocation.id,
         dictionary=info,
         image_set=image_set,
         arrays=_arrays(found),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from saecli.activations.source import Source
     from saecli.backbones.protocol import Backbone
     from saecli.images.sources import ImageSource
+    from saecli.sae.objectives import Precision
     from saecli.sae.settings import TrainSettings
     from saecli.sae.trainer import TrainingPoint, TrainResult
 
@@ -63,7 +64,7 @@ class Computing:
     """Where and how the numbers are computed."""
 
     device: str
-    precision: str
+    precision: "Precision"
     cache: "CacheSettings"
 
 

@@ -1,0 +1,41 @@
+"""Tables of the catalog itself: any record as its facts."""
+
+from dataclasses import fields, is_dataclass
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from saecli.records import as_json
+from saecli.render import parts
+
+
+def facts_table(report: object) -> RenderableType:
+    """A record's fields, a line each; a list's entries below one another."""
+    assert is_dataclass(report)
+    table = parts.table()
+    table.show_header = False
+    table.box = None
+    table.add_column("what", style=parts.QUIET, no_wrap=True)
+    parts.add_words(table, "value")
+    for field in fields(report):
+        for name, value in _lines(field.name.replace("_", " "), getattr(report, field.name)):
+            table.add_row(name, Text(value))
+    return table
+
+
+def _lines(name: str, value: object) -> list[tuple[str, str]]:
+    plain = as_json(value)
+    if isinstance(plain, dict):
+        return [(f"{name}: {key}", _word(item)) for key, item in plain.items()]
+    if isinstance(plain, list):
+        shown = [_word(item) for item in plain] or ["none"]
+        return [(name if number == 0 else "", line) for number, line in enumerate(shown)]
+    return [(name, _word(plain))]
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
