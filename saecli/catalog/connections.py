@@ -1,13 +1,9 @@
-"""Connections to a catalog's file, and the transactions on them."""
+"""Connections to a catalog's file."""
 
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
-
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import NullPool
 
 from saecli.catalog.failures import WAIT_SECONDS
 
@@ -40,26 +36,3 @@ def set_journal(connection: sqlite3.Connection, *, log: bool) -> None:
     wanted = "wal" if log else "delete"
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
         connection.execute(f"PRAGMA journal_mode={wanted}")
-
-
-def make_engine(path: Path, *, write: bool) -> Engine:
-    """An engine whose transactions begin as reading or, for writers, with the lock in hand.
-
-    A writer that first reads and then asks for the lock can be refused at once, whatever the
-    timeout; `BEGIN IMMEDIATE` waits its turn.
-    """
-    engine = create_engine(
-        "sqlite://", creator=lambda: connect(path, write=write), poolclass=NullPool
-    )
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        raw: Any = connection.connection.dbapi_connection
-        if write:
-            raw.execute("BEGIN IMMEDIATE")
-        elif raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-            # Without the log a reader's transaction would keep writers out, so there each
-            # statement reads for itself.
-            raw.execute("BEGIN")
-
-    return engine

@@ -1,16 +1,14 @@
 """Experiments: runs of a hypothesis's plan, picture by picture, and their verdicts."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from numpy.typing import NDArray
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from saecli.catalog.arrays import pack_arrays, unpack_arrays
 from saecli.catalog.hypotheses import HypothesisInfo, get_hypothesis
 from saecli.catalog.opening import catalog_of
 from saecli.catalog.queries import insert_rows
@@ -30,15 +28,6 @@ class ExperimentInfo:
     report: dict[str, Any] | None
     arms: tuple[tuple[str, dict[str, Any]], ...]  # (kind, description) by number
     created: datetime
-
-
-@dataclass(frozen=True)
-class TrialFigures:
-    """What all arms did to one picture: arrays over arms by name; None until it was run."""
-
-    position: int
-    image_id: int
-    figures: dict[str, NDArray[Any]] | None
 
 
 def begin_experiment(
@@ -82,33 +71,6 @@ def begin_experiment(
         ],
     )
     return row.id
-
-
-def add_trials(
-    session: Session,
-    experiment: int,
-    trials: Iterable[tuple[int, Mapping[str, NDArray[Any]]]],
-) -> None:
-    """Keep what all arms did to some pictures: (position, arrays over arms by name)."""
-    for position, figures in trials:
-        session.execute(
-            update(Trial)
-            .where(Trial.experiment_id == experiment, Trial.position == position)
-            .values(figures=pack_arrays(figures))
-        )
-
-
-def read_trials(session: Session, experiment: int) -> list[TrialFigures]:
-    """The pictures of an experiment in order, with what the arms did to each that was run."""
-    rows = session.execute(
-        select(Trial.position, Trial.image_id, Trial.figures)
-        .where(Trial.experiment_id == experiment)
-        .order_by(Trial.position)
-    )
-    return [
-        TrialFigures(position, image_id, None if packed is None else unpack_arrays(packed))
-        for position, image_id, packed in rows
-    ]
 
 
 def publish_experiment(

@@ -5,8 +5,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError
-
 from saecli.errors import SaecliError
 
 WAIT_SECONDS = 60.0  # how long a writer waits for another one
@@ -58,16 +56,8 @@ def disk_sentence(error: OSError, name: str) -> SaecliError:
 
 @contextmanager
 def translated(name: str) -> Iterator[None]:
-    """Turn the failures of the catalog ``name`` into the sentences above."""
+    """Turn SQLite's failures on the catalog ``name`` into the sentences above."""
     try:
         yield
-    except DBAPIError as error:
-        found = sentence(error.orig, name) if isinstance(error.orig, sqlite3.Error) else None
-        if found is None:
-            raise
-        raise found from error
     except sqlite3.Error as error:
-        found = sentence(error, name)
-        if found is None:
-            raise
-        raise found from error
+        raise sentence(error, name) or error from error

@@ -4,9 +4,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
@@ -15,6 +14,10 @@ from saecli.catalog.opening import Catalog, catalog_of, missing
 from saecli.catalog.queries import chunks, insert_rows
 from saecli.catalog.tables import Image, ImageSet, Member, SkippedPicture, Thumbnail
 from saecli.errors import SaecliError, one_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 BATCH = 2000  # pictures per transaction: about 10 MB with thumbnails, a fraction of a second
 
@@ -173,8 +176,10 @@ def image_sets(session: Session) -> list[ImageSetInfo]:
     return [_set_info(session, row) for row in rows.all()]
 
 
-def image_ids(session: Session, image_set: ImageSetInfo) -> NDArray[np.int64]:
+def image_ids(session: Session, image_set: ImageSetInfo) -> "NDArray[np.int64]":
     """The pictures' numbers by position, (n_images,) int64."""
+    import numpy as np
+
     found = session.scalars(
         select(Member.image_id).where(Member.image_set_id == image_set.id).order_by(Member.position)
     )

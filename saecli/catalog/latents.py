@@ -1,15 +1,14 @@
 """Latents in the catalog: their figures, their label and the pictures they fire on."""
 
+import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from saecli.catalog.arrays import unpack_map
 from saecli.catalog.dictionaries import DictionaryInfo
 from saecli.catalog.labels import current_labels
 from saecli.catalog.profiles import ProfileInfo, current_profile
@@ -17,6 +16,10 @@ from saecli.catalog.queries import chunks
 from saecli.catalog.tables import Image, LatentExemplar, LatentProfile, Profile
 from saecli.records import Exemplar, ImageRef
 from saecli.refs import latent_ref
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class ExemplarMap:
 
     exemplar: Exemplar
     sha256: str
-    map: NDArray[np.float32] | None  # (n_patches,); None where the profile kept none
+    map: "NDArray[np.float32] | None"  # (n_patches,); None where the profile kept none
 
 
 def summaries(
@@ -150,6 +153,8 @@ def exemplar_maps(
         )
         .order_by(LatentExemplar.rank)
     )
+    from saecli.catalog.arrays import unpack_map
+
     n_patches = dictionary.grid.n_patches
     return [
         ExemplarMap(
@@ -174,6 +179,6 @@ def histogram(
         .where(Profile.id == profile.id, LatentProfile.number == index)
     ).one()
     return {
-        "edges": np.frombuffer(edges, "<f8").tolist(),
-        "counts": np.frombuffer(zlib.decompress(counts), "<i8").tolist(),
+        "edges": [edge for (edge,) in struct.iter_unpack("<d", edges)],
+        "counts": [count for (count,) in struct.iter_unpack("<q", zlib.decompress(counts))],
     }

@@ -1,172 +1,104 @@
-"""What `list` and `show` report."""
+"""What `list` reports.
 
-import numpy as np
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+Plain SQL on SQLite's own connection: a command that people type all the time shall not first
+load SQLAlchemy, its mapper and every table, which takes several times as long as its five queries.
+"""
 
-from saecli.catalog.backbones import backbone_info
-from saecli.catalog.dictionaries import (
-    DictionaryInfo,
-    default_name,
-    dictionaries,
-    get_dictionary,
-    get_latents,
-    training_points,
-)
-from saecli.catalog.experiments import experiment_rows
-from saecli.catalog.images import image_sets
-from saecli.catalog.labels import current_labels, label_history
-from saecli.catalog.latents import exemplars, histogram, summaries
-from saecli.catalog.matches import latest_matches
-from saecli.catalog.probes import probes
-from saecli.catalog.profiles import current_profile
-from saecli.catalog.statistics import statistics
-from saecli.catalog.tables import Backbone
-from saecli.errors import SaecliError
+import json
+import sqlite3
+from contextlib import closing
+
+from saecli.catalog.connections import connect
+from saecli.catalog.failures import translated
+from saecli.catalog.opening import Catalog
 from saecli.records import (
     BackboneRow,
     CatalogList,
     DictionaryRow,
+    ExperimentRow,
     ImageSetRow,
     ProbeRow,
-    ShowDictionaryReport,
-    ShownLatent,
-    ShowReport,
 )
-from saecli.refs import Concept, latent_ref
 
-SORTS = ("density", "max", "mean", "index")
-
-
-def list_all(session: Session) -> CatalogList:
-    """Everything in the catalog that has a name or a number."""
-    default = default_name(session)
-    # Of several versions behind one name, the newest.
-    newest = select(func.max(Backbone.id)).where(~Backbone.untrained).group_by(Backbone.name)
-    backbones = session.scalars(
-        select(Backbone).where(Backbone.id.in_(newest)).order_by(Backbone.id)
-    ).all()
-    return CatalogList(
-        dictionaries=[dictionary_row(found, default) for found in dictionaries(session)],
-        backbones=[
-            BackboneRow(info.name, info.family, info.source)
-            for info in map(backbone_info, backbones)
-        ],
-        image_sets=[
-            ImageSetRow(found.name, found.n_images, found.n_skipped)
-            for found in image_sets(session)
-        ],
-        probes=[
-            ProbeRow(
-                probe.name,
-                probe.backbone.name,
-                probe.task,
-                list(probe.classes),
-                probe.accuracy,
-                probe.mean_iou,
-            )
-            for probe in probes(session)
-        ],
-        experiments=experiment_rows(session),
-    )
+_DICTIONARIES = """
+    SELECT d.name, b.name, d.layer, b.rows, b.columns, b.d_model, d.n_latents, d.activation,
+        d.explained_variance, d.l0, d.dead_fraction, d.untrained,
+        d.id = coalesce((SELECT default_dictionary_id FROM meta), 0)
+    FROM dictionary AS d JOIN backbone AS b ON b.id = d.backbone_id
+    WHERE d.published ORDER BY d.created, d.id
+"""
+# Of several versions behind one name, the newest.
+_BACKBONES = """
+    SELECT name, family, source FROM backbone
+    WHERE id IN (SELECT max(id) FROM backbone WHERE NOT untrained GROUP BY name) ORDER BY id
+"""
+_IMAGE_SETS = """
+    SELECT name, n_images,
+        (SELECT count(*) FROM skipped_picture WHERE image_set_id = image_set.id)
+    FROM image_set WHERE id IN (SELECT max(id) FROM image_set GROUP BY name) ORDER BY id
+"""
+_PROBES = """
+    SELECT p.name, b.name, p.task, p.classes, p.accuracy, p.mean_iou
+    FROM probe AS p JOIN backbone AS b ON b.id = p.backbone_id ORDER BY p.created, p.id
+"""
+_EXPERIMENTS = """
+    SELECT id, hypothesis_id, verdict FROM experiment WHERE verdict IS NOT NULL ORDER BY id
+"""
 
 
-def dictionary_row(info: DictionaryInfo, default: str | None) -> DictionaryRow:
-    """A dictionary as a row of `list`."""
-    return DictionaryRow(
-        name=info.name,
-        backbone=info.backbone.name,
-        layer=info.layer,
-        grid=[info.grid.rows, info.grid.columns],
-        d_model=info.d_model,
-        n_latents=info.n_latents,
-        activation=info.activation,
-        explained_variance=info.explained_variance,
-        l0=info.l0,
-        dead_fraction=info.dead_fraction,
-        untrained=info.untrained,
-        default=info.name == default,
-    )
-
-
-def show_latent(session: Session, concept: Concept, *, n_exemplars: int = 16) -> ShowReport:
-    """All that is known of one latent.
+def list_all(catalog: Catalog) -> CatalogList:
+    """Everything in the catalog that has a name or a number.
 
     Raises:
-        SaecliError: if there is no such latent.
+        SaecliError: if the catalog can't be read.
     """
-    dictionary, (latent_id, *_) = get_latents(session, concept)
-    index = concept.latents[0]
-    summary = summaries(session, dictionary, [index])[index]
-    profile = current_profile(session, dictionary)
-    chosen = {
-        kind: exemplars(session, dictionary, [index], kind=kind, top=top).get(index, [])
-        for kind, top in (("top", n_exemplars), ("quantile", 64), ("random", 64))
-    }
-    return ShowReport(
-        ref=summary.ref,
-        label=summary.label,
-        labels=label_history(session, concept),
-        density=summary.density,
-        mean_activation=summary.mean_activation,
-        max_activation=summary.max_activation,
-        image_set=None if profile is None else profile.image_set.name,
-        histogram=histogram(session, dictionary, index),
-        exemplars=chosen["top"],
-        quantiles=chosen["quantile"],
-        random_actives=chosen["random"],
-        matches=latest_matches(session, concept),
-        experiments=experiment_rows(session, latent_id),
-    )
-
-
-def show_dictionary(
-    session: Session, name: str, *, sort: str = "density", top: int = 20
-) -> ShowDictionaryReport:
-    """A dictionary, its training, and its first latents in an order.
-
-    Args:
-        session: of the catalog.
-        name: of the dictionary.
-        sort: `density`, `max` or `mean`, largest first (ties by index), or `index`.
-        top: how many latents.
-
-    Raises:
-        SaecliError: if there is no such dictionary, or no such order.
-    """
-    if sort not in SORTS:
-        raise SaecliError(
-            f"latents can't be sorted by '{sort}'",
-            f"sort by {', '.join(SORTS[:-1])} or {SORTS[-1]}",
-            usage=True,
+    with translated(catalog.name), closing(connect(catalog.path, write=False)) as connection:
+        connection.execute("BEGIN")  # one state for all five
+        return CatalogList(
+            dictionaries=_dictionaries(connection),
+            backbones=[BackboneRow(*row) for row in connection.execute(_BACKBONES)],
+            image_sets=[ImageSetRow(*row) for row in connection.execute(_IMAGE_SETS)],
+            probes=_probes(connection),
+            experiments=[ExperimentRow(*row) for row in connection.execute(_EXPERIMENTS)],
         )
-    info = get_dictionary(session, name)
-    profile = current_profile(session, info)
-    shown: list[ShownLatent] = []
-    n_dead = 0
-    if profile is not None:
-        found = statistics(session, profile)
-        n_dead = int(np.count_nonzero(found.n_active == 0))
-        keys = {"density": found.density, "max": found.maximum, "mean": found.mean}
-        order = (
-            np.argsort(-keys[sort], kind="stable") if sort in keys else np.arange(info.n_latents)
+
+
+def _dictionaries(connection: sqlite3.Connection) -> list[DictionaryRow]:
+    return [
+        DictionaryRow(
+            name=name,
+            backbone=backbone,
+            layer=layer,
+            grid=[rows, columns],
+            d_model=d_model,
+            n_latents=n_latents,
+            activation=activation,
+            explained_variance=explained_variance,
+            l0=l0,
+            dead_fraction=dead_fraction,
+            untrained=bool(untrained),
+            default=bool(default),
         )
-        labels = current_labels(session, info)
-        shown = [
-            ShownLatent(
-                latent_ref(info.name, index),
-                labels.get(index),
-                float(found.density[index]),
-                float(found.mean[index]),
-                float(found.maximum[index]),
-            )
-            for index in order[:top].tolist()
-        ]
-    return ShowDictionaryReport(
-        dictionary=dictionary_row(info, default_name(session)),
-        latents=shown,
-        n_dead=n_dead,
-        sort=sort,
-        training=training_points(session, info),
-        command=info.command,
-    )
+        for (
+            name,
+            backbone,
+            layer,
+            rows,
+            columns,
+            d_model,
+            n_latents,
+            activation,
+            explained_variance,
+            l0,
+            dead_fraction,
+            untrained,
+            default,
+        ) in connection.execute(_DICTIONARIES)
+    ]
+
+
+def _probes(connection: sqlite3.Connection) -> list[ProbeRow]:
+    return [
+        ProbeRow(name, backbone, task, json.loads(classes), accuracy, mean_iou)
+        for name, backbone, task, classes, accuracy, mean_iou in connection.execute(_PROBES)
+    ]

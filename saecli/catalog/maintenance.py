@@ -18,7 +18,7 @@ from saecli.catalog.example import copy_catalog, read_meta
 from saecli.catalog.failures import sentence
 from saecli.catalog.location import catalog_path, files_folder, shown
 from saecli.catalog.opening import Catalog, silent
-from saecli.catalog.schema import SCHEMA, check_file, check_schema, migrate, read_schema
+from saecli.catalog.schema import SCHEMA, check_file, check_schema, read_schema
 from saecli.catalog.tables import (
     Dictionary,
     Experiment,
@@ -165,6 +165,8 @@ def upgrade(
         )
         copy_catalog(chosen, kept, files=False)
         note(f"kept the old catalog as {shown(kept)}")
+        from saecli.catalog.creation import migrate
+
         with closing(connect(chosen, write=True)) as connection:
             migrate(connection)
     except sqlite3.Error as error:

@@ -1,4 +1,8 @@
-"""Opening a catalog, and the transactions in which it is read and written."""
+"""Opening a catalog, and the transactions in which it is read and written.
+
+SQLAlchemy is loaded with the first transaction, so that opening itself is a matter of
+milliseconds.
+"""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,18 +10,20 @@ from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import Engine
-from sqlalchemy.orm import Session
-
-from saecli.catalog.connections import connect, make_engine, set_journal
+from saecli.catalog.connections import connect, set_journal
 from saecli.catalog.example import point_out_copy, writable_copy
-from saecli.catalog.failures import sentence, translated
-from saecli.catalog.invocations import Invocation
+from saecli.catalog.failures import sentence
 from saecli.catalog.location import catalog_path, files_folder, on_network, shown
-from saecli.catalog.schema import check_file, create_catalog
+from saecli.catalog.schema import check_file
 from saecli.errors import SaecliError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
+
+    from saecli.catalog.invocations import Invocation
 
 
 def silent(message: str) -> None:
@@ -42,13 +48,15 @@ class Catalog:
         return files_folder(self.path)
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def reading(self) -> "Iterator[Session]":
         """A session that sees one state of the catalog and writes nothing."""
-        with self._session(self._reader) as session:
+        from saecli.catalog.sessions import open_session
+
+        with open_session(self._reader, self) as session:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self) -> "Iterator[Session]":
         """A transaction that holds the lock from its start: committed whole at the end, or not.
 
         Keep it short, since others wait for it: no model runs inside.
@@ -56,7 +64,9 @@ class Catalog:
         Raises:
             SaecliError: if the disk is full, the lock isn't to be had, … Nothing is written then.
         """
-        with self._session(self._writer) as session:
+        from saecli.catalog.sessions import open_session
+
+        with open_session(self._writer, self) as session:
             yield session
             session.commit()
 
@@ -68,7 +78,7 @@ class Catalog:
         *,
         seed: int | None = None,
         versions: Mapping[str, Any] | None = None,
-    ) -> Invocation:
+    ) -> "Invocation":
         """Record that a command starts; a context manager that records how it ends.
 
         Args:
@@ -78,6 +88,8 @@ class Catalog:
             seed: of the generator that chance comes from.
             versions: of saecli, Python and libraries, with the device and number of threads.
         """
+        from saecli.catalog.invocations import Invocation
+
         return Invocation(self.writing, command, arguments, settings, seed, versions)
 
     def close(self) -> None:
@@ -98,22 +110,18 @@ class Catalog:
         self.close()
 
     @cached_property
-    def _reader(self) -> Engine:
+    def _reader(self) -> "Engine":
+        from saecli.catalog.sessions import make_engine
+
         return make_engine(self.path, write=False)
 
     @cached_property
-    def _writer(self) -> Engine:
+    def _writer(self) -> "Engine":
         if not self.write:
             raise RuntimeError("this catalog was opened for reading: open_catalog(write=True)")
-        return make_engine(self.path, write=True)
+        from saecli.catalog.sessions import make_engine
 
-    @contextmanager
-    def _session(self, engine: Engine) -> Iterator[Session]:
-        with (
-            translated(self.name),
-            Session(engine, expire_on_commit=False, info={"catalog": self}) as session,
-        ):
-            yield session
+        return make_engine(self.path, write=True)
 
 
 def open_catalog(
@@ -137,6 +145,8 @@ def open_catalog(
     """
     chosen = catalog_path(path)
     if create and not chosen.exists() and not chosen.is_symlink():
+        from saecli.catalog.creation import create_catalog
+
         create_catalog(chosen)
     check_file(chosen)
     name = shown(chosen)
@@ -159,7 +169,7 @@ def _check_writable(path: Path) -> None:
         connection.execute("ROLLBACK")
 
 
-def catalog_of(session: Session) -> Catalog:
+def catalog_of(session: "Session") -> Catalog:
     """The catalog that a session belongs to."""
     catalog = session.info["catalog"]
     if not isinstance(catalog, Catalog):
@@ -167,7 +177,7 @@ def catalog_of(session: Session) -> Catalog:
     return catalog
 
 
-def missing(session: Session, kind: str, name: str, known: str, remedy: str) -> SaecliError:
+def missing(session: "Session", kind: str, name: str, known: str, remedy: str) -> SaecliError:
     """The sentence for a name that the catalog doesn't have."""
     return SaecliError(
         f"no {kind} '{name}' in {catalog_of(session).name}, which has {known}", remedy

@@ -10,13 +10,13 @@ import sqlite3
 import sys
 from contextlib import closing
 
-from saecli.catalog.schema import alembic_config, migrations_folder
+from alembic import command
+
+from saecli.catalog.creation import alembic_config, migrations_folder
 
 
 def write_revision(message: str) -> None:
     """Compare the tables with all migrations so far, and write the difference as one more."""
-    from alembic import command
-
     number = 1 + len(list((migrations_folder() / "versions").glob("[0-9]*.py")))
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         config = alembic_config(connection)
