@@ -1,0 +1,206 @@
+"""The verdict on a hypothesis, by a rule that is fixed before the experiment runs.
+
+The hypothesis: suppressing the latents lowers the margin of A (over B).
+
+*Effect.* Mean over pictures of the margin after minus before, in nats; negative if the suppression
+works. Its 95 % interval is a BCa bootstrap over pictures, or over groups of pictures that belong
+together (Efron 1987, JASA 82:171).
+
+*p.* Each kind of control gives a reference distribution of effects of edits that differ from the
+target's in direction alone. p = (1 + number of controls at least as low as the target) / (1 + n):
+one-sided, ties count against, and never 0, since the target is one of the n + 1 arms that are
+exchangeable if the hypothesis is false (Phipson & Smyth 2010, "Permutation p-values should never be
+zero"; Besag & Clifford 1991, Biometrika 78:301). The larger p of the two kinds counts: the
+hypothesis must beat both. α = 0.05. In a family of m hypotheses α / m must be reachable, so each
+kind needs at least ⌈m/α⌉ − 1 controls.
+
+*Smallest effect of interest.* δ = 10 % of the mean margin before. An effect that no control has is
+not yet one that matters.
+
+*Specificity.* On pictures (in segmentation: patches) without A, the same edit moves the mean margin
+at most half as much as on those with A.
+
+The verdict is
+
+- *supported* if the interval lies wholly beyond −δ, p ≤ α, and specificity holds;
+- *refuted* if the interval lies wholly on the other side of −δ: an effect as large as δ is excluded
+  (the logic of an equivalence test, Lakens 2017, Soc. Psychol. Personal. Sci. 8:355, here with the
+  stricter 95 % interval; a margin that clearly rises is refuted too);
+- *inconclusive* otherwise: not significant is not refuted. So it is, too, where the probe does not
+  favour A before the edit (there is nothing to lower), or where no control or no picture without A
+  is there to compare with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from saecli.errors import SaecliError
+from saecli.experiments.intervals import CONFIDENCE, RESAMPLES, Interval, mean_interval
+
+Verdict = Literal["supported", "refuted", "inconclusive"]
+Reason = Literal[
+    "no_baseline_margin",
+    "effect_below_smallest",
+    "interval_reaches_smallest",
+    "controls_do_as_much",
+    "no_controls",
+    "not_specific",
+    "nothing_without_class",
+]
+
+TIE = 1e-6  # nats: effects closer than float32 logits can tell apart are ties
+ROUNDING = 1e-12  # of ranks times m, so that p = α / m counts as reached
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Defaults of the rule, a line each; stored with the hypothesis."""
+
+    alpha: float = 0.05  # of the family
+    family: int = 1  # hypotheses tested together
+    smallest_share: float = 0.10  # of the mean margin before: the smallest effect of interest
+    most_without: float = 0.5  # of the effect: how much pictures without A may move
+    confidence: float = CONFIDENCE  # of the interval
+    resamples: int = RESAMPLES  # of the bootstrap
+    least_images: int = 20  # fewer make no interval: BCa limits need some tail
+
+    @property
+    def least_controls(self) -> int:
+        """Controls of each kind without which p can't reach α / m."""
+        return math.ceil(round(self.family / self.alpha, 9)) - 1
+
+    def check(self, n_images: int, n_controls: Mapping[str, int]) -> None:
+        """Return if an experiment of this size can be decided.
+
+        Args:
+            n_controls: how many of each kind.
+
+        Raises:
+            SaecliError: if there are too few pictures, or too few controls of a kind.
+        """
+        if n_images < self.least_images:
+            raise SaecliError(
+                f"{n_images} pictures are left to test on, too few for an interval",
+                f"give at least {self.least_images} that show the class and weren't used to "
+                "choose the latents",
+            )
+        for kind, n in n_controls.items():
+            if n < self.least_controls:
+                tests = "one hypothesis needs" if self.family == 1 else f"{self.family} need"
+                raise SaecliError(
+                    f"{n} controls of the kind {kind.replace('_', ' ')} can't decide at "
+                    f"α = {self.alpha:g}: {tests} {self.least_controls}",
+                    "ask for more controls, use more pictures or fewer latents, or raise α",
+                )
+
+
+DEFAULTS = Rule()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict with everything that it rests on; effects in nats.
+
+    Args:
+        effect, interval: mean over pictures of margin after − before.
+        baseline: mean margin before.
+        smallest_effect: δ, not negative.
+        p_values: of each kind of control.
+        p_value: the largest of them; 1 without controls.
+        effect_without: mean change of the margin without A; None if there was nothing to measure.
+        specific: whether that is small enough; None likewise.
+        reasons: what stands against *supported*, in the order of the rule.
+    """
+
+    effect: float
+    interval: Interval
+    baseline: float
+    smallest_effect: float
+    p_values: dict[str, float]
+    p_value: float
+    effect_without: float | None
+    specific: bool | None
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+
+
+def rank_p(effect: float, controls: npt.ArrayLike) -> float:
+    """One-sided p by rank: the share of controls at least as low, the effect itself counted in."""
+    drawn = np.asarray(controls, dtype=np.float64)
+    return float((1 + np.count_nonzero(drawn <= effect + TIE)) / (1 + drawn.size))
+
+
+def judge(
+    before: npt.ArrayLike,
+    after: npt.ArrayLike,
+    controls: Mapping[str, npt.ArrayLike],
+    without: npt.ArrayLike,
+    *,
+    seed: int,
+    rule: Rule = DEFAULTS,
+    groups: npt.ArrayLike | None = None,
+) -> Judgement:
+    """Apply the rule.
+
+    Args:
+        before, after: (n_images,) margins of the pictures with A.
+        controls: for each kind (n_controls,) the mean effect of each control arm on them.
+        without: changes of the margin on pictures (patches' means) without A; NaN entries, as
+            of pictures without such patches, are left out.
+        seed: of the bootstrap.
+        groups: (n_images,) labels of pictures that are resampled together.
+    """
+    first, second = np.asarray(before, np.float64), np.asarray(after, np.float64)
+    changes = second - first
+    effect, baseline = float(changes.mean()), float(first.mean())
+    smallest = rule.smallest_share * abs(baseline)
+    low, high = mean_interval(
+        changes, seed=seed, groups=groups, confidence=rule.confidence, resamples=rule.resamples
+    )
+    p_values = {kind: rank_p(effect, drawn) for kind, drawn in controls.items()}
+    p_value = max(p_values.values(), default=1.0)
+    elsewhere = np.asarray(without, np.float64)
+    elsewhere = elsewhere[~np.isnan(elsewhere)]
+    effect_without = float(elsewhere.mean()) if elsewhere.size else None
+    specific = (
+        None if effect_without is None else abs(effect_without) <= rule.most_without * abs(effect)
+    )
+    against: list[Reason] = []
+    if baseline <= 0:
+        against.append("no_baseline_margin")
+    if low > -smallest:
+        against.append("effect_below_smallest")
+    elif high >= -smallest:
+        against.append("interval_reaches_smallest")
+    if not p_values:
+        against.append("no_controls")
+    elif p_value * rule.family > rule.alpha + ROUNDING:
+        against.append("controls_do_as_much")
+    if specific is None:
+        against.append("nothing_without_class")
+    elif not specific:
+        against.append("not_specific")
+    verdict: Verdict = "inconclusive"
+    if not against:
+        verdict = "supported"
+    elif baseline > 0 and low > -smallest:
+        verdict = "refuted"
+    return Judgement(
+        effect,
+        (low, high),
+        baseline,
+        smallest,
+        p_values,
+        p_value,
+        effect_without,
+        specific,
+        verdict,
+        tuple(against),
+    )
