@@ -183,7 +183,9 @@ def _batches(
         done += 1
 
 
-def train_clip(settings: ClipSettings, work: Path, out: Path, *, report: float = 180.0) -> Path:
+def train_clip(
+    settings: ClipSettings, work: Path, out: Path, *, report: float = 480.0, probe: int = 240
+) -> Path:
     """Train, or go on training, and write the model's folder.
 
     Args:
@@ -192,6 +194,7 @@ def train_clip(settings: ClipSettings, work: Path, out: Path, *, report: float =
             which the same call goes on, `clip.deadline` may hold an earlier end (`Clock`).
         out: the model's folder.
         report: seconds between two reports, each with a checkpoint and a fresh model folder.
+        probe: birds that a report's scores are measured on.
 
     Returns:
         `out`.
@@ -216,7 +219,7 @@ def train_clip(settings: ClipSettings, work: Path, out: Path, *, report: float =
     for chosen, rng in _batches(len(labels), settings.batch, settings.seed, run.step):
         progress = run.clock.tick()
         if run.due(report) or progress >= 1:
-            scores = zero_shot_scores(model.eval(), tokenize, n=400) if run.step else {}
+            scores = zero_shot_scores(model.eval(), tokenize, probe) if run.step else {}
             model.train()
             run.save(scores)
             save_half(model, out / "open_clip_model.safetensors")

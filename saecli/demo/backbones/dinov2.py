@@ -61,7 +61,7 @@ class Dinov2Settings:
     layers: int = 6
     heads: int = 4
     patch: int = 7
-    batch: int = 128
+    batch: int = 96
     chunk: int = 48
     rate: float = 1e-3
     decay: float = 0.05
@@ -240,7 +240,9 @@ def write_folder(model: Dinov2Model, folder: Path) -> None:
     save_half(model, folder / "model.safetensors")
 
 
-def train_dinov2(settings: Dinov2Settings, work: Path, out: Path, *, report: float = 240.0) -> Path:
+def train_dinov2(
+    settings: Dinov2Settings, work: Path, out: Path, *, report: float = 480.0, probe: int = 320
+) -> Path:
     """Train, or go on training, and write the model's folder.
 
     Args:
@@ -249,6 +251,7 @@ def train_dinov2(settings: Dinov2Settings, work: Path, out: Path, *, report: flo
             which the same call goes on, `dinov2.deadline` may hold an earlier end (`Clock`).
         out: the model's folder.
         report: seconds between two reports, each with a checkpoint and a fresh model folder.
+        probe: birds that a report's probes learn from.
 
     Returns:
         `out`.
@@ -264,7 +267,7 @@ def train_dinov2(settings: Dinov2Settings, work: Path, out: Path, *, report: flo
     while True:
         progress = run.clock.tick()
         if run.due(report) or progress >= 1:
-            run.save(patch_scores(model.eval(), n_train=600, n_test=400) if run.step else {})
+            run.save(patch_scores(model.eval(), probe, probe) if run.step else {})
             model.train()
             write_folder(model, out)
         if progress >= 1:

@@ -181,7 +181,7 @@ def patch_scores(
         tokens = final_tokens(model, birds)
         features.append(species_features(tokens))
         wanted.append(torch.tensor([names.index(str(b.species)) for b in birds]))
-        mixed = [render(seed + 2 + part, index) for index in range(max(n // 4, 150))]
+        mixed = [render(seed + 2 + part, index) for index in range(max(n // 4, 40))]
         grids = final_tokens(model, mixed)[:, 1:]
         side = IMAGE_SIZE // round(grids.shape[1] ** 0.5)
         of_patches.append(grids.flatten(0, 1))
