@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from saecli.errors import SaecliError
 
-BUILT_IN_PICTURES = (
-    "fieldguide:"  # their names start so: fieldguide:train, fieldguide:train/000012.png
-)
+BUILT_IN_PICTURES = "fieldguide:"  # fieldguide:train, fieldguide:train/000012.png
 DICTIONARY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _REF = re.compile(rf"({DICTIONARY_NAME.pattern}):(\d+(?:\+\d+)*)")
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")

@@ -56,7 +56,7 @@ def _is_built_in(spec: str) -> bool:
 
 
 def stored_path(source: ImageSource, file: ImageFile) -> str:
-    """Where a picture is, as the catalog says it: a built-in one is in the same place everywhere."""
+    """A picture's path in the catalog; a built-in one's is the same on every machine."""
     if _is_built_in(source.spec):
         return f"{source.spec.split(' ')[0]}/{file.name}"
     return str(file.path.resolve())

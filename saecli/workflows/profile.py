@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from saecli.catalog.dictionaries import DictionaryInfo, get_dictionary
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
-from saecli.catalog.profiles import ExemplarArrays, ProfileArrays, store_profile
+from saecli.catalog.profiling import ExemplarArrays, ProfileArrays, store_profile
 from saecli.progress import Progress
 from saecli.records import ProfileReport
 from saecli.workflows.models import backbone_of, load_dictionary
@@ -44,7 +44,7 @@ def profile_dictionary(
         info = get_dictionary(session, name)
     source = open_pictures(images, progress, n_images=n_images)
     backbone = backbone_of(info, progress, device=device)
-    dictionary = load_dictionary(catalog, info, device)
+    dictionary = load_dictionary(catalog, info, str(backbone.device))
     dictionary.check_fits(backbone)
     activations = open_activations(
         backbone, source.files, info.layer, read_once=False, cache=cache, progress=progress

@@ -1,0 +1,50 @@
+"""Labels are found by their words, and an older one is never lost."""
+
+
+def test_a_new_label_supersedes_the_old_one_and_both_stay(saecli_trained):
+    first = saecli_trained.json("label", "clip:3", "blue wing", "--author", "ada")
+    assert first == {"ref": "clip:3", "label": "blue wing", "number": first["number"]}
+    saecli_trained.json("label", "clip:3", "blue bird", "--author", "ben", "--note", "also heads")
+    shown = saecli_trained.json("show", "clip:3")
+    assert shown["label"] == "blue bird"
+    history = [(row["text"], row["author"], row["status"]) for row in shown["labels"]]
+    assert history == [("blue bird", "ben", "current"), ("blue wing", "ada", "superseded")]
+    assert all("created" in row for row in shown["labels"])
+
+
+def test_search_finds_words_prefixes_and_phrases(saecli_trained):
+    saecli_trained("label", "clip:3", "a blue wing", "--author", "ada")
+    saecli_trained("label", "dinov2:5", "blue water", "--author", "ada")
+
+    def refs(*words):
+        return {row["ref"] for row in saecli_trained.json("search", *words)["results"]}
+
+    assert refs("blue") == {"clip:3", "dinov2:5"}
+    assert refs("wat*") == {"dinov2:5"}
+    assert refs('"blue wing"') == {"clip:3"}
+    assert refs("blue", "--dictionary", "clip") == {"clip:3"}
+    assert refs("green") == set()
+
+
+def test_search_takes_any_text(saecli_trained):
+    saecli_trained("label", "clip:3", 'the "odd" [label] (🐦) AND * NOT', "--author", "ada")
+    for words in ('"', "AND", "(", "[label]", "🐦", "a OR", "*", "-", "col:x"):
+        outcome = saecli_trained("search", words, "--json")
+        assert outcome.code == 0, outcome.err
+
+
+def test_a_superseded_label_is_not_found(saecli_trained):
+    saecli_trained("label", "clip:3", "walrus", "--author", "ada")
+    saecli_trained("label", "clip:3", "seal", "--author", "ada")
+    assert saecli_trained.json("search", "walrus")["results"] == []
+
+
+def test_the_author_comes_from_the_environment(saecli_trained, monkeypatch):
+    monkeypatch.setenv("SAECLI_AUTHOR", "grace")
+    saecli_trained("label", "clip:3", "seal")
+    assert saecli_trained.json("show", "clip:3")["labels"][0]["author"] == "grace"
+
+
+def test_markup_in_a_label_is_shown_as_it_is(saecli_trained):
+    saecli_trained("label", "clip:3", "[red]not red[/red]", "--author", "ada")
+    assert "[red]not red[/red]" in saecli_trained("show", "clip:3").out
