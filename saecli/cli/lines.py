@@ -53,7 +53,7 @@ class _LineTask:
         self.done += n
         self.note = note or self.note
         now = self.lines.clock()
-        if now - self.spoken >= self.lines.every:
+        if now - self.spoken >= self.lines.every and self.done != self.total:
             self.spoken = now
             self.lines.say(self.state(now))
 
