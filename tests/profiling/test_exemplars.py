@@ -9,15 +9,17 @@ from saecli.profiling.encoding import Firings
 from saecli.profiling.exemplars import Shortlist
 from saecli.profiling.statistics import find_peaks
 
-S, P = 6, 8
+S, P = 40, 8
 
 
 def groups(n_groups: int, images_each: int) -> list[Firings]:
-    """Random firings with values of few levels, so that ties abound; latent 5 is rare."""
+    """Random firings, of few levels in the even latents, so that ties abound; latent 5 is rare."""
     rng = np.random.default_rng(0)
     made = []
     for group in range(n_groups):
-        f = rng.integers(-3, 5, (images_each, P, S)).clip(0).astype(np.float32)
+        f = rng.uniform(1, 30, (images_each, P, S)).astype(np.float32)
+        f[:, :, ::2] = np.floor(f[:, :, ::2])
+        f *= rng.random((images_each, P, S)) < 0.3
         f[:, :, 5] *= rng.random((images_each, P)) < 0.01
         row, patch, latent = f.nonzero()
         images = np.arange(images_each) + group * images_each
@@ -52,4 +54,5 @@ def test_random_and_quantile_exemplars_of_frequent_latents_are_other_images():
         shortlist.add(firings, find_peaks(firings, S))
     _, quantiles, random, _ = shortlist.finish(8, 5, 2)
     for latent in range(5):
+        assert (random.image[latent] >= 0).all()
         assert not set(quantiles.image[latent]) & set(random.image[latent])

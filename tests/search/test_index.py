@@ -35,6 +35,17 @@ def test_ties_go_to_the_lower_index(copies: int):
     signatures[places] = signatures[places[0]]
     latents, _ = SignatureIndex(signatures).search(signatures[places[:1]], copies)
     np.testing.assert_array_equal(latents[0], places)
+    latents, _ = SignatureIndex(signatures).search(signatures[places[:1]], 2)
+    np.testing.assert_array_equal(latents[0], places[:2])
+
+
+def test_scores_that_float32_cannot_tell_apart_are_ranked_in_float64():
+    rng = np.random.default_rng(7)
+    source = rng.gamma(2, 1, 50)
+    signatures = source + 3e-5 * np.linspace(2, 1, 60)[:, None] * rng.normal(size=(60, 50))
+    expected = np.argsort(-pearson(source, signatures), kind="stable")
+    latents, _ = SignatureIndex(signatures).search(source[None], 2)
+    np.testing.assert_array_equal(latents[0], expected[:2])
 
 
 def test_a_latents_rank_is_its_place_in_the_whole_search():

@@ -82,16 +82,18 @@ def test_a_counterpart_within_groups_is_still_found(planted: tuple[np.ndarray, n
     assert got.counterpart == 17
 
 
-def test_a_source_that_fires_on_few_images_has_no_counterpart(
-    planted: tuple[np.ndarray, np.ndarray],
+@pytest.mark.parametrize(("n_active", "reason"), [(19, "too_few_active"), (20, None)])
+def test_a_source_must_fire_on_at_least_twenty_images(
+    planted: tuple[np.ndarray, np.ndarray], n_active: int, reason: str | None
 ):
     source, target = planted
-    source = source * (np.cumsum(source > 0) <= 19)
+    source = source * (np.cumsum(source > 0) <= n_active)
     target[3] = source
     got = compare_latent(source, SignatureIndex(target), settings=QUICK)
-    assert got.n_active == 19
+    assert got.n_active == n_active
     assert got.matches[0].index == 3
-    assert (got.counterpart, got.reason) == (None, "too_few_active")
+    assert got.reason == reason
+    assert got.counterpart == (None if reason else 3)
 
 
 def test_a_significant_but_weak_match_is_no_counterpart():
