@@ -5,7 +5,7 @@ from rich.text import Text
 
 from saecli.records import Exemplar, InspectReport, ShowDictionaryReport, ShowReport
 from saecli.render import parts
-from saecli.render.numbers import count, figure, interval, p_value, plural, share
+from saecli.render.numbers import count, figure, interval, p_value, plural, ranges, share
 
 _MOST_EXEMPLARS = 8
 
@@ -16,7 +16,7 @@ def inspect_table(report: InspectReport) -> RenderableType:
     head.append_text(
         parts.facts(
             Text(report.dictionary, style=parts.REF),
-            parts.patches(report.patches) + f" of the {'×'.join(map(str, report.grid))} grid",
+            _chosen(report),
             f"observation {report.observation}",
         )
     )
@@ -39,6 +39,14 @@ def inspect_table(report: InspectReport) -> RenderableType:
         )
     sheet = None if report.sheet is None else Text("contact sheet: ").append(report.sheet)
     return parts.stack(head, table, sheet)
+
+
+def _chosen(report: InspectReport) -> str:
+    rows, columns = report.grid
+    if len(report.patches) in (0, rows * columns):
+        return f"the whole picture ({rows}×{columns} patches)"
+    noun = "patch" if len(report.patches) == 1 else "patches"
+    return f"{noun} {ranges(report.patches)} of the {rows}×{columns} grid"
 
 
 def _exemplar_rows(title: str, found: list[Exemplar], most: int) -> RenderableType | None:
@@ -80,7 +88,7 @@ def show_table(report: ShowReport) -> RenderableType:
         _histogram(report.histogram),
         _labels(report),
         _exemplar_rows("Exemplars", report.exemplars, _MOST_EXEMPLARS),
-        _exemplar_rows("Across its activations, strong to weak", report.quantiles, 8),
+        _exemplar_rows("Across its activations", report.quantiles, 8),
         _exemplar_rows("Random actives", report.random_actives, 4),
         _matches(report),
         _experiments(report),

@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from saecli.records import Exemplar
-from saecli.render.numbers import ranges
 
 REF, LABEL, QUIET, HEADING = "bold cyan", "", "dim", "bold"
 GOOD, BAD, OPEN = "green", "red", "yellow"
@@ -122,13 +121,6 @@ def heading(ref: str, words: str | None = None) -> Text:
     if words is not None:
         out.append("  ").append(words, style=HEADING)
     return out
-
-
-def patches(numbers: list[int]) -> str:
-    """What an observation looked at."""
-    if not numbers:
-        return "the whole picture"
-    return ("patch " if len(numbers) == 1 else "patches ") + ranges(numbers)
 
 
 def verdict(word: str | None) -> Text:

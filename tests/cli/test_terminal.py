@@ -38,6 +38,12 @@ class Clock:
         return self.now
 
 
+def stop_at_three_of_ten(progress):
+    with progress.task("recording", 10, "images") as task:
+        task.advance(3)
+        raise KeyboardInterrupt
+
+
 @pytest.fixture
 def lines():
     stream, clock = io.StringIO(), Clock()
@@ -74,12 +80,8 @@ def test_a_step_of_unknown_length_counts_without_a_share(lines):
 def test_a_step_that_fails_says_where_it_stopped(lines):
     progress, stream, _ = lines
 
-    with (
-        pytest.raises(KeyboardInterrupt),
-        progress.task("recording", 10, "images") as task,
-    ):
-        task.advance(3)
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        stop_at_three_of_ten(progress)
     assert stream.getvalue() == "recording: stopped at 3/10 images\n"
 
 
@@ -102,12 +104,8 @@ def test_a_bar_that_fails_says_that_it_stopped():
     stream = io.StringIO()
     progress = Bars(Console(file=stream, force_terminal=True, width=110, color_system=None))
 
-    with (
-        pytest.raises(KeyboardInterrupt),
-        progress.task("recording", 10, "images") as task,
-    ):
-        task.advance(3)
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        stop_at_three_of_ten(progress)
     assert "3/10 images" in stream.getvalue()
     assert "stopped" in stream.getvalue()
 
