@@ -1,6 +1,7 @@
 """Running a backbone once per picture and keeping what it says of every patch."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,11 @@ class Recorded:
         return self._activations.shape[0]
 
     @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the pictures' contents."""
+        return fingerprint_of(info.sha256 for _, info in self.images)
+
+    @property
     def dtype(self) -> torch.dtype:
         """float16, or float32 where that overflowed."""
         return self._activations.dtype
@@ -100,6 +106,11 @@ class Recorded:
         chosen = torch.arange(self.n_images) if images is None else images
         for start in range(0, len(chosen), images_per_batch):
             yield start, self._activations[chosen[start : start + images_per_batch]].float()
+
+
+def fingerprint_of(names: Iterable[str]) -> str:
+    """SHA-256 in hex over what names each picture, in order."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def size_of(backbone: Backbone, n_images: int, dtype: torch.dtype = torch.float16) -> int:

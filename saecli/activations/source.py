@@ -81,6 +81,10 @@ class Source(Protocol):
     def skipped(self) -> list[Skipped]:
         """The pictures that could not be read, each once."""
 
+    @property
+    def fingerprint(self) -> str:
+        """What the pictures are, hashed, so that a run resumes on the same ones only."""
+
     def split(self, share: float, most: int, seed: int) -> Split:
         """Divide the images into those to train on and those to hold out."""
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from saecli.activations.recording import (
     LARGEST_FLOAT16,
     CacheSettings,
+    fingerprint_of,
     forward,
     record_patches,
     size_of,
@@ -70,6 +71,11 @@ class Streaming:
     @property
     def skipped(self) -> list[Skipped]:
         return list(self._skipped.values())
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the pictures' names and sizes; they aren't read for it."""
+        return fingerprint_of(f"{file.name} {_size(file)}" for file in self._files)
 
     def split(self, share: float, most: int, seed: int) -> Split:
         """Divide the pictures, broken ones included, into those to train on and to hold out."""
@@ -144,3 +150,7 @@ def open_activations(
             "--cache holds: the backbone runs again at each pass"
         )
     return Streaming(backbone, files, layer, batch_size=batch_size)
+
+
+def _size(file: ImageFile) -> int:
+    return file.path.stat().st_size if file.path.exists() else 0

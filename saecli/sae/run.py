@@ -89,7 +89,7 @@ class Run:
         return SavedRun(
             plan=self.plan,
             identity=self.identity,
-            n_images=self.source.n_images,
+            pictures=self.source.fingerprint,
             step=self.step,
             position=self._position,
             tensors={name: tensor.detach().cpu() for name, tensor in tensors.items()},

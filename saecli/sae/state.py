@@ -28,7 +28,7 @@ class SavedRun:
     Attributes:
         plan: as resolved when it began.
         identity: of the dictionary.
-        n_images: of the set, as a check that it is the same.
+        pictures: the source's fingerprint, as a check that they are the same.
         step: steps done.
         position: of the shuffled stream.
         tensors: weights, normalisation, activity.
@@ -38,7 +38,7 @@ class SavedRun:
 
     plan: Plan
     identity: Identity
-    n_images: int
+    pictures: str
     step: int
     position: Position
     tensors: dict[str, torch.Tensor]
@@ -52,7 +52,7 @@ def save_run(run: SavedRun, path: Path) -> None:
     Raises:
         SaecliError: if the disk is full or the place can't be written.
     """
-    content = {field: getattr(run, field) for field in ("n_images", "step", "tensors", "figures")}
+    content = {field: getattr(run, field) for field in ("pictures", "step", "tensors", "figures")}
     content["format"] = FORMAT
     content["optimiser"] = run.optimiser
     for field in ("plan", "identity", "position"):
@@ -61,7 +61,7 @@ def save_run(run: SavedRun, path: Path) -> None:
         torch.save(content, file)
 
 
-def load_run(path: Path, plan: Plan, identity: Identity, n_images: int) -> SavedRun:
+def load_run(path: Path, plan: Plan, identity: Identity, pictures: str) -> SavedRun:
     """Read a state if it belongs to this run.
 
     Raises:
@@ -108,8 +108,6 @@ def load_run(path: Path, plan: Plan, identity: Identity, n_images: int) -> Saved
             f"{run.identity.layer}, and this is another",
             remedy,
         )
-    if run.n_images != n_images:
-        raise SaecliError(
-            f"{path} was left by a run on {run.n_images} images, not {n_images}", remedy
-        )
+    if run.pictures != pictures:
+        raise SaecliError(f"{path} was left by a run on other pictures", remedy)
     return run

@@ -86,7 +86,7 @@ def train(
     """
     run = Run(source, settings, identity, device, precision)
     if resume and state is not None and state.exists():
-        run.restore(load_run(state, run.plan, identity, source.n_images))
+        run.restore(load_run(state, run.plan, identity, source.fingerprint))
     else:
         run.begin()
     try:

@@ -20,7 +20,7 @@ def path(tmp_path):
     run = SavedRun(
         plan=PLAN,
         identity=IDENTITY,
-        n_images=5,
+        pictures="abc",
         step=3,
         position=Position(1, 0, 7),
         tensors={"W_enc": torch.arange(6.0).view(2, 3)},
@@ -32,7 +32,7 @@ def path(tmp_path):
 
 
 def test_what_is_saved_is_loaded(path):
-    run = load_run(path, PLAN, IDENTITY, 5)
+    run = load_run(path, PLAN, IDENTITY, "abc")
     assert (run.step, run.position, run.figures) == (3, Position(1, 0, 7), {"variance": 7.5})
     assert (run.plan, run.identity) == (PLAN, IDENTITY)
     assert torch.equal(run.tensors["W_enc"], torch.arange(6.0).view(2, 3))
@@ -40,28 +40,28 @@ def test_what_is_saved_is_loaded(path):
 
 
 @pytest.mark.parametrize(
-    ("plan", "identity", "n_images", "words"),
+    ("plan", "identity", "pictures", "words"),
     [
-        (replace(PLAN, lr=0.5), IDENTITY, 5, "with lr = .*, not 0.5"),
-        (PLAN, replace(IDENTITY, layer=2), 5, "clip:tiny, layer 1"),
-        (PLAN, IDENTITY, 6, "on 5 images, not 6"),
+        (replace(PLAN, lr=0.5), IDENTITY, "abc", "with lr = .*, not 0.5"),
+        (PLAN, replace(IDENTITY, layer=2), "abc", "clip:tiny, layer 1"),
+        (PLAN, IDENTITY, "abd", "on other pictures"),
     ],
 )
-def test_another_run_is_refused(path, plan, identity, n_images, words):
+def test_another_run_is_refused(path, plan, identity, pictures, words):
     with pytest.raises(SaecliError, match=words):
-        load_run(path, plan, identity, n_images)
+        load_run(path, plan, identity, pictures)
 
 
 @pytest.mark.parametrize("keep", [0, 10, 400, -100])
 def test_a_cut_file_is_damaged(path, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(SaecliError, match="is damaged; delete it"):
-        load_run(path, PLAN, IDENTITY, 5)
+        load_run(path, PLAN, IDENTITY, "abc")
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(SaecliError, match="can't be read"):
-        load_run(tmp_path / "none.state", PLAN, IDENTITY, 5)
+        load_run(tmp_path / "none.state", PLAN, IDENTITY, "abc")
 
 
 class Trap:
@@ -80,5 +80,5 @@ def test_a_pickle_is_never_executed(tmp_path):
     (tmp_path / "b.state").write_bytes(pickle.dumps(Trap(sprung)))
     for name in ("a.state", "b.state"):
         with pytest.raises(SaecliError, match="damaged"):
-            load_run(tmp_path / name, PLAN, IDENTITY, 5)
+            load_run(tmp_path / name, PLAN, IDENTITY, "abc")
     assert not sprung.exists()
