@@ -15,7 +15,7 @@ from saecli.backbones.clip_text import open_tokenizer, tokenize
 from saecli.backbones.digests import digest
 from saecli.backbones.folders import unusable
 from saecli.backbones.geometry import Geometry
-from saecli.backbones.protocol import FinalOutput, LayerOutput
+from saecli.backbones.protocol import Backbone, FinalOutput, LayerOutput
 from saecli.backbones.silence import quiet
 from saecli.backbones.transforms import ImageTransform
 from saecli.grid import Grid
@@ -108,7 +108,7 @@ class ClipBackbone:
         return torch.cat([self.model.encode_text(part) for part in parts])
 
 
-def load(source: str, *, name: str, device: torch.device, dtype: torch.dtype) -> ClipBackbone:
+def load(source: str, *, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
     """Open `ARCH/PRETRAINED`, a local open_clip folder, or `hf-hub:ORG/NAME`.
 
     The activation is the one the weights were trained with: for a pretrained tag that needs
@@ -127,7 +127,7 @@ def load(source: str, *, name: str, device: torch.device, dtype: torch.dtype) ->
 
 def load_untrained(
     source: str, *, name: str, seed: int, device: torch.device, dtype: torch.dtype
-) -> ClipBackbone:
+) -> Backbone:
     """The same model with open_clip's own initialisation under a seed; see ``load``."""
     found = find(source, weights=False)
     with torch.random.fork_rng(devices=[]):

@@ -59,14 +59,14 @@ def find(source: str, *, weights: bool) -> ClipSource:
             shown=source,
             folder_form=FOLDER_FORM,
         )
-        return _folder(files, source, tokenizer=source, weights=weights)
+        return _folder(files, source, weights=weights)
     if folder.is_dir():
         folder = folder.resolve()
-        return _folder(folder, str(folder), tokenizer=f"local-dir:{folder}", weights=weights)
+        return _folder(folder, str(folder), weights=weights)
     return _named(source, weights=weights)
 
 
-def _folder(folder: Path, source: str, *, tokenizer: str, weights: bool) -> ClipSource:
+def _folder(folder: Path, source: str, *, weights: bool) -> ClipSource:
     config = read_config(folder, "clip").get("model_cfg")
     if not isinstance(config, dict):
         raise SaecliError(
@@ -76,10 +76,12 @@ def _folder(folder: Path, source: str, *, tokenizer: str, weights: bool) -> Clip
     _check_supported(config, source)
     if weights:
         check_weights(folder, _FOLDER_WEIGHTS)
+    # A hub model may take its tokenizer from another repository, which open_clip then looks up.
+    elsewhere = source.startswith(HUB) and config.get("text_cfg", {}).get("hf_tokenizer_name")
     return ClipSource(
         source=source,
         architecture=f"local-dir:{folder}",
-        tokenizer=tokenizer,
+        tokenizer=source if elsewhere else f"local-dir:{folder}",
         config=config,
         weights=None,
         trained=weights,

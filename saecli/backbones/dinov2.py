@@ -16,7 +16,7 @@ from saecli.backbones.dinov2_transform import PREPROCESSOR, read_transform
 from saecli.backbones.folders import check_weights, read_config, unusable
 from saecli.backbones.geometry import Geometry
 from saecli.backbones.hub import snapshot
-from saecli.backbones.protocol import FinalOutput, LayerOutput
+from saecli.backbones.protocol import Backbone, FinalOutput, LayerOutput
 from saecli.backbones.silence import quiet
 from saecli.backbones.transforms import ImageTransform
 from saecli.errors import SaecliError
@@ -116,7 +116,7 @@ class Dinov2Backbone:
         )
 
 
-def load(source: str, *, name: str, device: torch.device, dtype: torch.dtype) -> Dinov2Backbone:
+def load(source: str, *, name: str, device: torch.device, dtype: torch.dtype) -> Backbone:
     """Open a local folder or a hub name; the model class follows `model_type`.
 
     Weights are read as float32 whatever the file holds, then cast. Every weight must be found and
@@ -135,7 +135,7 @@ def load(source: str, *, name: str, device: torch.device, dtype: torch.dtype) ->
 
 def load_untrained(
     source: str, *, name: str, seed: int, device: torch.device, dtype: torch.dtype
-) -> Dinov2Backbone:
+) -> Backbone:
     """The same model with transformers' own initialisation under a seed; see ``load``."""
     folder, shown = _find(source, weights=False)
     config = read_config(folder, "dinov2")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from saecli.backbones.folders import first_detail
 from saecli.backbones.silence import quiet
 from saecli.errors import SaecliError
 
@@ -81,11 +82,16 @@ def _download(
             f"'{shown}' is neither a local folder nor a model that the Hugging Face hub shows",
             f"check the name, or give a local folder as {folder_form}",
         ) from error
-    except Exception as error:  # no network shows as any of a dozen kinds of error
-        if cached and isinstance(error, LocalEntryNotFoundError):
+    except LocalEntryNotFoundError as error:
+        if cached:
             return None
         raise SaecliError(
             f"'{shown}' is no local folder, isn't whole in the Hugging Face hub's local cache, "
             "and the hub can't be reached",
+            f"download it where there is a network and give its folder as {folder_form}",
+        ) from error
+    except Exception as error:  # a lost connection shows as any of a dozen kinds of error
+        raise SaecliError(
+            f"'{shown}' can't be downloaded from the Hugging Face hub ({first_detail(error)})",
             f"download it where there is a network and give its folder as {folder_form}",
         ) from error

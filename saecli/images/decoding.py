@@ -91,10 +91,12 @@ def content_hash(path: Path) -> str:
 
 def thumbnail(image: Image.Image, longest: int = 128) -> bytes:
     """A JPEG of an RGB picture, at most ``longest`` pixels a side and never enlarged."""
-    small = image.copy()
-    small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    scale = longest / max(image.size)
+    if scale < 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY)
+    image.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY)
     return buffer.getvalue()
 
 

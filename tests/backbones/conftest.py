@@ -1,6 +1,5 @@
 """Tiny models of both families in local folders, and the devices to try them on."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -35,11 +34,3 @@ def tiny_registers_folder(tmp_path_factory) -> Path:
         registers=4,
         preprocessor=dinov2_preprocessor(),
     )
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """The folder of real pictures and models."""
-    if "SAECLI_REAL_DATA" not in os.environ:
-        pytest.skip("SAECLI_REAL_DATA isn't set: nothing is tested on real pictures and models")
-    return Path(os.environ["SAECLI_REAL_DATA"])

@@ -137,6 +137,13 @@ def test_the_first_frame_of_an_animation_is_taken(tmp_path, suffix):
     assert (pixels(decode(tmp_path / f"a.{suffix}")) == [255, 0, 0]).all()
 
 
+def test_a_phones_multi_picture_jpeg_gives_its_first(tmp_path):
+    red, blue = (Image.new("RGB", (16, 16), colour) for colour in ("red", "blue"))
+    red.save(tmp_path / "a.mpo", save_all=True, append_images=[blue])
+    (tmp_path / "a.mpo").rename(tmp_path / "a.jpg")
+    assert np.abs(pixels(decode(tmp_path / "a.jpg")).astype(int) - [255, 0, 0]).max() < 5
+
+
 def test_names_with_brackets_and_other_scripts_work(tmp_path):
     path = tmp_path / "[a] ünï 鳥?.png"
     gradient().save(path)
@@ -226,7 +233,9 @@ def test_content_hash_is_that_of_the_bytes(tmp_path):
     assert content_hash(tmp_path / "a") == hashlib.sha256(b"pixels").hexdigest()
 
 
-@pytest.mark.parametrize(("size", "expected"), [((400, 100), (128, 32)), ((20, 10), (20, 10))])
+@pytest.mark.parametrize(
+    ("size", "expected"), [((400, 100), (128, 32)), ((20, 10), (20, 10)), ((2000, 2), (128, 1))]
+)
 def test_thumbnails_fit_and_are_not_enlarged(size, expected):
     image = gradient(*size)
     with Image.open(io.BytesIO(thumbnail(image))) as small:
