@@ -1,6 +1,5 @@
-"""Whatever a user gives, the answer is one sentence and the right exit code, and nothing is lost."""
+"""Whatever a user gives: one sentence, the right exit code, and nothing lost or half-written."""
 
-import os
 import shutil
 import sqlite3
 import struct
@@ -169,7 +168,7 @@ def test_a_hub_model_without_a_network_points_to_a_local_folder(
 
 def test_no_catalog_yet(saecli):
     refuses(saecli("list"), 1, "no catalog at ./catalog.db", "saecli train")
-    assert os.listdir(saecli.folder) == []
+    assert list(saecli.folder.iterdir()) == []
 
 
 def test_a_catalog_that_is_no_database(saecli):

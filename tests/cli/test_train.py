@@ -1,0 +1,167 @@
+"""`saecli train` gives the same dictionary for the same seed, and loses nothing when stopped."""
+
+import errno
+import os
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.commands import run, start
+
+SMALL = ("--latents", "32", "--k", "4", "--batch", "64", "--layer", "1")
+
+
+def train_args(models, pictures, *more, family="dinov2", n_patches="3000"):
+    backbone = f"{family}:{models[family]}"
+    args = ("train", "--backbone", backbone, "--images", pictures, "--n-patches", n_patches)
+    return [*args, *SMALL, *more]
+
+
+def digest(saecli, catalog):
+    """The hash of the checkpoint of the catalog's dictionary `a`."""
+    args = ("export", "a", "--out", "a.st", "--force", "--catalog", catalog)
+    return saecli.json(*args)["sha256"]
+
+
+def test_the_document_has_the_keys_that_programs_rely_on(saecli, models, pictures):
+    found = saecli.json(*train_args(models, pictures, "--name", "a"))
+    (row,) = found["dictionaries"]
+    assert {
+        *("name", "explained_variance", "l0", "dead_fraction", "n_latents"),
+        *("patches_seen", "seconds", "patches_per_second"),
+    } <= set(row)
+    assert row["name"] == "a"
+    assert row["n_latents"] == 32
+    assert row["patches_seen"] == 3000 // 64 * 64
+    assert 0 < row["explained_variance"] < 1
+    assert saecli.json("show", "a:0")["density"] is not None  # it was profiled
+
+
+def test_one_seed_gives_one_checkpoint_and_another_seed_another(saecli, models, pictures):
+    for catalog, seed in (("1.db", 3), ("2.db", 3), ("3.db", 4)):
+        more = ("--name", "a", "--seed", seed, "--catalog", catalog)
+        assert saecli(*train_args(models, pictures, *more)).code == 0
+    assert digest(saecli, "1.db") == digest(saecli, "2.db") != digest(saecli, "3.db")
+
+
+def test_the_same_dictionary_does_not_get_two_names(saecli, models, pictures):
+    assert saecli(*train_args(models, pictures, "--name", "a")).code == 0
+    outcome = saecli(*train_args(models, pictures, "--name", "b"))
+    assert outcome.code == 1
+    assert "came out the same as 'a'" in outcome.sentence
+
+
+def test_the_paper_s_objective_trains_too(saecli, models, pictures):
+    found = saecli.json(
+        *train_args(models, pictures, "--name", "a", "--objective", "relu", "--l1", "0.01")
+    )
+    assert found["dictionaries"][0]["explained_variance"] > 0
+    assert saecli.json("list")["dictionaries"][0]["activation"] == "relu"
+
+
+def test_an_untrained_twin_is_marked_and_can_be_looked_through(saecli, models, pictures):
+    saecli(*train_args(models, pictures, "--name", "a"))
+    found = saecli.json(*train_args(models, pictures, "--untrained", "--name", "a-untrained"))
+    assert found["dictionaries"][0]["name"] == "a-untrained"
+    rows = {row["name"]: row["untrained"] for row in saecli.json("list")["dictionaries"]}
+    assert rows == {"a": False, "a-untrained": True}
+    picture = pictures / "000001.png"
+    seen = saecli.json("inspect", picture, "--patches", "1", "--dictionary", "a-untrained")
+    assert seen["latents"]
+
+
+def wait_for_points(folder, process, least=5):
+    """Until some training points are in the catalog."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if (folder / "catalog.db").exists():
+            with sqlite3.connect(f"file:{folder / 'catalog.db'}?mode=ro", uri=True) as raw:
+                try:
+                    (n,) = raw.execute("select count(*) from training_point").fetchone()
+                except sqlite3.OperationalError:
+                    n = 0
+            if n >= least:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"no training points: {process.communicate()}")
+
+
+def test_an_interrupted_training_is_invisible_and_resumes_to_the_same_dictionary(
+    saecli, models, pictures
+):
+    args = train_args(models, pictures, "--name", "a", n_patches="100k")
+    process = start(saecli.folder, *args)
+    wait_for_points(saecli.folder, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "--resume" in err
+    assert "Traceback" not in err
+    assert saecli.json("list")["dictionaries"] == []
+    resumed = run(saecli.folder, *args, "--resume")
+    assert resumed.code == 0, resumed.err
+    whole = run(saecli.folder, *args, "--catalog", "whole.db")
+    assert whole.code == 0, whole.err
+    assert digest(saecli, "catalog.db") == digest(saecli, "whole.db")
+    assert not list((saecli.folder / "catalog.files" / "runs").iterdir())
+
+
+def test_an_interrupted_profile_leaves_the_dictionary_and_no_half_of_a_profile(
+    saecli, models, pictures, monkeypatch
+):
+    import saecli.profiling.profiler as profiler
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(profiler, "encode_group", interrupted)
+        outcome = saecli(*train_args(models, pictures, "--name", "a"))
+    assert outcome.code == 130
+    assert "saecli profile a" in outcome.sentence
+    assert saecli.json("show", "a:0")["density"] is None
+    assert saecli.json("profile", "a", "--images", pictures)["n_images"] == 40
+    assert saecli.json("show", "a:0")["density"] is not None
+
+
+def test_a_full_disk_while_recording_leaves_nothing_half_written(
+    saecli, models, pictures, monkeypatch
+):
+    real = os.fsync
+
+    def full(descriptor):
+        if "activations" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        outcome = saecli(*train_args(models, pictures, "--name", "a"))
+    assert outcome.code == 1
+    assert "disk is full" in outcome.sentence
+    assert saecli.json("list")["dictionaries"] == []
+    assert not [path for path in saecli.folder.rglob("*activations*/*") if path.is_file()]
+    assert saecli(*train_args(models, pictures, "--name", "a")).code == 0
+
+
+def test_the_second_command_finds_the_activations_recorded(saecli, models, pictures):
+    first = saecli(*train_args(models, pictures, "--name", "a"))
+    second = saecli(*train_args(models, pictures, "--name", "b"))
+    assert "recording" in first.err
+    assert "recording" not in second.err
+
+
+def test_without_a_cache_the_backbone_runs_at_every_pass(saecli, models, pictures):
+    outcome = saecli(*train_args(models, pictures, "--name", "a", "--cache", "0"))
+    assert outcome.code == 0, outcome.err
+    assert "more than --cache holds" in outcome.err
+    assert not (saecli.folder / "catalog.files" / "activations").exists()
+
+
+def test_quiet_says_nothing_but_the_result(saecli, models, pictures):
+    outcome = saecli(*train_args(models, pictures, "--name", "a", "--quiet", "--json"))
+    assert outcome.err == ""
+    assert outcome.document["dictionaries"]
