@@ -167,3 +167,10 @@ def dinov2_preprocessor(resize: int = 36, crop: int = 32, **changes: object) -> 
         "image_std": [0.229, 0.224, 0.225],
         **changes,
     }
+
+
+def pillow_processor() -> type:
+    """transformers' image processor of DINOv2 that resizes with Pillow; its name has changed."""
+    import transformers
+
+    return getattr(transformers, "BitImageProcessorPil", transformers.BitImageProcessor)

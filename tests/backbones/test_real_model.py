@@ -7,6 +7,7 @@ from PIL import Image
 from saecli.backbones import load
 from saecli.images.loading import load_batches
 from saecli.images.sources import open_source
+from tests.models import pillow_processor
 
 pytestmark = pytest.mark.real
 
@@ -26,14 +27,14 @@ def test_its_own_preprocessing_gives_16_by_16_patches(backbone):
 
 
 def test_layers_resume_to_transformers_output_on_photographs(backbone, real_data):
-    from transformers import BitImageProcessorPil, Dinov2Model
+    from transformers import Dinov2Model
 
     folder = real_data / "models" / "dinov2-small-saliency"
     files = open_source(real_data / "photos").files[:2]
     (batch,) = load_batches(files, backbone.preprocess, on_skip=pytest.fail)
     theirs = Dinov2Model.from_pretrained(folder, dtype=torch.float32).eval()
     pictures = [Image.open(file.path).convert("RGB") for file in files]
-    pixels = BitImageProcessorPil.from_pretrained(folder)(pictures, return_tensors="pt")
+    pixels = pillow_processor().from_pretrained(folder)(pictures, return_tensors="pt")
     torch.testing.assert_close(batch.pixels, pixels.pixel_values.float(), rtol=0, atol=2e-6)
     with torch.no_grad():
         expected = theirs(pixel_values=batch.pixels)

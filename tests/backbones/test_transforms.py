@@ -12,7 +12,7 @@ from saecli.backbones.dinov2_transform import read_transform
 from saecli.backbones.geometry import Geometry
 from saecli.backbones.transforms import ImageTransform
 from saecli.errors import SaecliError
-from tests.models import dinov2_preprocessor, write_tiny_clip
+from tests.models import dinov2_preprocessor, pillow_processor, write_tiny_clip
 
 
 def photographs() -> dict[str, Image.Image]:
@@ -77,10 +77,8 @@ def test_clip_preprocessing_is_that_of_open_clip(
     ids=["plain", "odd", "small", "bilinear", "squash", "no crop", "no mean", "numbers"],
 )
 def test_dinov2_preprocessing_is_that_of_transformers(tmp_path, photo, preprocessor):
-    from transformers import BitImageProcessorPil
-
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(preprocessor))
-    theirs = BitImageProcessorPil.from_pretrained(tmp_path)(photo, return_tensors="pt")
+    theirs = pillow_processor().from_pretrained(tmp_path)(photo, return_tensors="pt")
     ours = read_transform(tmp_path, {"patch_size": 8, "image_size": 32})(photo)
     assert ours.dtype == torch.float32
     # The same Pillow pixels; they scale and normalise in another order.
