@@ -11,7 +11,7 @@ from torch import Tensor
 from saecli.backbones.protocol import Backbone, LayerOutput
 
 MOST_ACTIVATIONS = 2**26  # numbers of f that a batch of pictures may have: 256 MB in float32
-MOST_IMAGES = 32
+MOST_IMAGES = 16  # an interrupted run loses at most a batch
 MAX_BYTES = 2 << 30  # recorded outputs kept in memory; what exceeds it is recorded when needed
 
 

@@ -26,7 +26,7 @@ from saecli.experiments.prefixes import Prefixes
 from saecli.experiments.probes import Probe
 from saecli.sae.model import Dictionary
 
-ROWS = 64  # pictures times arms in one pass: enough to fill a processor, little memory
+ROWS = 32  # pictures times arms in one pass: enough to fill a processor, little memory
 
 Figures = dict[str, npt.NDArray[Any]]
 """What one picture gave, by name. Per row (baseline, zero edit, then the arms in order), (n_rows,):

@@ -274,7 +274,7 @@ def test_prefixes_beyond_the_bound_are_recorded_again(dinov2_lab):
 
 
 def test_batches_shrink_with_wide_dictionaries():
-    assert images_per_batch(196, 512) == 32
+    assert images_per_batch(196, 512) == 16
     assert images_per_batch(256, 24_576) == 10
     assert images_per_batch(1369, 100_000) == 1
 
