@@ -72,8 +72,8 @@ class Recorded:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the pictures' contents."""
-        return fingerprint_of(info.sha256 for _, info in self.images)
+        """SHA-256 over the pictures' contents and the way of shuffling."""
+        return fingerprint_of(f"recorded {self.in_ram}", (info.sha256 for _, info in self.images))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -108,9 +108,9 @@ class Recorded:
             yield start, self._activations[chosen[start : start + images_per_batch]].float()
 
 
-def fingerprint_of(names: Iterable[str]) -> str:
-    """SHA-256 in hex over what names each picture, in order."""
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+def fingerprint_of(way: str, names: Iterable[str]) -> str:
+    """SHA-256 in hex over the way of shuffling and what names each picture, in order."""
+    return hashlib.sha256("\n".join([way, *names]).encode()).hexdigest()
 
 
 def size_of(backbone: Backbone, n_images: int, dtype: torch.dtype = torch.float16) -> int:

@@ -83,7 +83,8 @@ class Source(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """What the pictures are, hashed, so that a run resumes on the same ones only."""
+        """What the pictures are and in which way they are shuffled, hashed: a saved position
+        means the same only where this is the same."""
 
     def split(self, share: float, most: int, seed: int) -> Split:
         """Divide the images into those to train on and those to hold out."""

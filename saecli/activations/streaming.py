@@ -74,8 +74,9 @@ class Streaming:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the pictures' names and sizes; they aren't read for it."""
-        return fingerprint_of(f"{file.name} {_size(file)}" for file in self._files)
+        """SHA-256 over the pictures' names and sizes (they aren't read for it) and the buffer."""
+        names = (f"{file.name} {_size(file)}" for file in self._files)
+        return fingerprint_of(f"streamed {self._images_per_group}", names)
 
     def split(self, share: float, most: int, seed: int) -> Split:
         """Divide the pictures, broken ones included, into those to train on and to hold out."""

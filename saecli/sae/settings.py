@@ -112,6 +112,8 @@ class Plan:
     init_mix: float
     dead_window: int
     estimate: int
+    held_out: float
+    held_out_most: int
     metrics_every: int
     seed: int
 
@@ -180,6 +182,8 @@ def resolve(settings: TrainSettings, d_model: int, n_patches: int) -> Plan:
         init_mix=settings.init_mix,
         dead_window=window,
         estimate=settings.estimate,
+        held_out=settings.held_out,
+        held_out_most=settings.held_out_most,
         metrics_every=math.ceil(n_steps / 100),
         seed=settings.seed,
     )

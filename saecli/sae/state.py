@@ -109,5 +109,5 @@ def load_run(path: Path, plan: Plan, identity: Identity, pictures: str) -> Saved
             remedy,
         )
     if run.pictures != pictures:
-        raise SaecliError(f"{path} was left by a run on other pictures", remedy)
+        raise SaecliError(f"{path} was left by a run on other pictures or another cache", remedy)
     return run

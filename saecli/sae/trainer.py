@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from saecli.activations.source import Source
+from saecli.errors import SaecliError
 from saecli.progress import SILENT, Progress
 from saecli.sae.metrics import Evaluation, evaluate
 from saecli.sae.model import Dictionary, Identity
@@ -91,12 +92,12 @@ def train(
         run.begin()
     try:
         _steps(run, on_metrics, progress, state)
+        dictionary = run.dictionary()
+        evaluation = evaluate(dictionary.to(run.device), _held_out(run, progress))
     except KeyboardInterrupt:
         if state is not None:
             save_run(run.saved(), state)
         raise
-    dictionary = run.dictionary()
-    evaluation = evaluate(dictionary.to(run.device), _held_out(run, progress))
     if state is not None:
         state.unlink(missing_ok=True)
     return TrainResult(
@@ -130,8 +131,16 @@ def _steps(
             )
             on_metrics(point)
             if state is not None and time.monotonic() - saved > SAVE_SECONDS:
-                save_run(run.saved(), state)
+                _save(run, state, progress)
                 saved = time.monotonic()
+
+
+def _save(run: Run, state: Path, progress: Progress) -> None:
+    """Save on the way; a disk that is full now must not end a run that may still finish."""
+    try:
+        save_run(run.saved(), state)
+    except SaecliError as error:
+        progress.say(f"the run goes on unsaved: {error}")
 
 
 def _held_out(run: Run, progress: Progress) -> Iterator[Tensor]:

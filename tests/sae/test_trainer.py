@@ -12,6 +12,8 @@ import torch
 
 from saecli.activations.source import Split
 from saecli.errors import SaecliError
+from saecli.progress import SILENT
+from saecli.sae import trainer
 from saecli.sae.checkpoints import to_bytes
 from saecli.sae.metrics import evaluate
 from saecli.sae.points import TrainingPoint
@@ -173,6 +175,72 @@ def test_without_resume_a_run_starts_anew(source, tmp_path):
     points: list[TrainingPoint] = []
     train(source, SHORT, IDENT, on_metrics=points.append, state=state)
     assert points[0].step == 1
+
+
+class Raising:
+    """A progress that raises when a task begins, and keeps what is said."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.said: list[str] = []
+
+    def task(self, name, total, unit):
+        if name == self.name:
+            raise KeyboardInterrupt
+        return SILENT.task(name, total, unit)
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def test_an_interrupt_of_the_evaluation_keeps_the_training(source, tmp_path):
+    state = tmp_path / "clip.state"
+    whole = train(source, SHORT, IDENT)
+    with pytest.raises(KeyboardInterrupt):
+        train(source, SHORT, IDENT, state=state, progress=Raising("evaluating"))
+    points: list[TrainingPoint] = []
+    result = train(source, SHORT, IDENT, on_metrics=points.append, state=state, resume=True)
+    assert points == []
+    assert to_bytes(result.dictionary) == to_bytes(whole.dictionary)
+    assert result.evaluation.fvu == whole.evaluation.fvu
+
+
+def test_a_long_run_is_saved_on_the_way(source, tmp_path, monkeypatch):
+    """A run that is killed outright continues from its last save."""
+    monkeypatch.setattr(trainer, "SAVE_SECONDS", 0.0)
+    state, kept = tmp_path / "clip.state", tmp_path / "kept.state"
+
+    def keep(point: TrainingPoint) -> None:
+        if point.step == 20:  # step 19's save is the last before
+            kept.write_bytes(state.read_bytes())
+
+    whole = train(source, SHORT, IDENT, on_metrics=keep, state=state)
+    points: list[TrainingPoint] = []
+    result = train(source, SHORT, IDENT, on_metrics=points.append, state=kept, resume=True)
+    assert points[0].step == 20
+    assert to_bytes(result.dictionary) == to_bytes(whole.dictionary)
+
+
+def test_a_full_disk_on_the_way_does_not_end_the_run(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "SAVE_SECONDS", 0.0)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", full)
+    progress = Raising("nothing")
+    result = train(source, SHORT, IDENT, state=tmp_path / "clip.state", progress=progress)
+    assert result.patches_seen == SHORT.n_patches
+    assert "goes on unsaved: the disk is full" in progress.said[0]
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_held_out_share_is_another_run(source, tmp_path):
+    state = tmp_path / "clip.state"
+    with pytest.raises(KeyboardInterrupt):
+        train(source, SHORT, IDENT, on_metrics=interrupt_at(5), state=state)
+    with pytest.raises(SaecliError, match=r"was left by a run with \w+ = .*, not"):
+        train(source, replace(SHORT, held_out=0.2), IDENT, state=state, resume=True)
 
 
 KILLED = """
