@@ -70,7 +70,7 @@ def heat(share: NDArray[np.floating]) -> NDArray[np.uint8]:
     low = np.minimum(at.astype(np.int64), len(_INFERNO) - 2)
     rest = (at - low)[..., None]
     colour = _INFERNO[low] * (1 - rest) + _INFERNO[low + 1] * rest
-    alpha = np.where(value > 0, 0.35 + 0.5 * np.sqrt(value), 0.0) * 255
+    alpha = np.where(value > 0, 0.25 + 0.35 * value, 0.0) * 255
     return np.concatenate([colour, alpha[..., None]], axis=-1).round().astype(np.uint8)
 
 

@@ -49,14 +49,16 @@ def _chosen(report: InspectReport) -> str:
     return f"{noun} {ranges(report.patches)} of the {rows}×{columns} grid"
 
 
-def _exemplar_rows(title: str, found: list[Exemplar], most: int) -> RenderableType | None:
+def _exemplar_rows(
+    title: str, found: list[Exemplar], most: int, largest: float | None
+) -> RenderableType | None:
     if not found:
         return None
     table = parts.table(title)
     parts.add_words(table, "picture", least=20)
     parts.add_numbers(table, "patch", "activation")
     table.add_column("", no_wrap=True, min_width=10)
-    strongest = max(one.activation for one in found)
+    strongest = largest or max(one.activation for one in found)
     for one in found[:most]:
         table.add_row(
             parts.path(one.image.path, 50),
@@ -87,9 +89,9 @@ def show_table(report: ShowReport) -> RenderableType:
         head,
         _histogram(report.histogram),
         _labels(report),
-        _exemplar_rows("Exemplars", report.exemplars, _MOST_EXEMPLARS),
-        _exemplar_rows("Across its activations", report.quantiles, 8),
-        _exemplar_rows("Random actives", report.random_actives, 4),
+        _exemplar_rows("Exemplars", report.exemplars, _MOST_EXEMPLARS, report.max_activation),
+        _exemplar_rows("Across its activations", report.quantiles, 10, report.max_activation),
+        _exemplar_rows("Random actives", report.random_actives, 4, report.max_activation),
         _matches(report),
         _experiments(report),
     )

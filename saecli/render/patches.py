@@ -52,10 +52,11 @@ def add_heat(picture: Image.Image, grid: Grid, values: ArrayLike, largest: float
     share = flat / largest if largest > 0 else np.zeros_like(flat)
     small = Image.fromarray(colours.heat(share.reshape(grid.rows, grid.columns)), "RGBA")
     layer = small.resize(picture.size, Image.Resampling.NEAREST)
-    # Colour over a greyed picture reads as heat; where nothing fires the picture keeps its colours.
-    grey = picture.convert("L").convert("RGB")
-    muted = Image.composite(grey, picture, layer.getchannel("A").point(lambda a: min(255, 2 * a)))
-    return Image.alpha_composite(muted.convert("RGBA"), layer).convert("RGB")
+    # What doesn't fire goes half grey, so that what does keeps its colours and yet stands out.
+    grey = Image.blend(picture, picture.convert("L").convert("RGB"), 0.75)
+    fires = layer.getchannel("A").point(lambda alpha: 255 if alpha else 0)
+    base = Image.composite(picture, grey, fires).convert("RGBA")
+    return Image.alpha_composite(base, layer).convert("RGB")
 
 
 def outline(

@@ -103,7 +103,9 @@ def list_table(found: CatalogList) -> RenderableType:
         table.add_column("family")
         parts.add_words(table, "source", least=12)
         for backbone in found.backbones:
-            table.add_row(parts.path(backbone.name), backbone.family, parts.path(backbone.source, 60))
+            table.add_row(
+                parts.path(backbone.name), backbone.family, parts.path(backbone.source, 60)
+            )
         sections.append(table)
     if found.image_sets:
         table = parts.table("Image sets")
