@@ -28,7 +28,11 @@ _IRRELEVANT = ("patch_dropout", "output_tokens", "attentional_pool", "attn_poole
 
 @dataclass(frozen=True, eq=False)
 class ClipBackbone:
-    """An open_clip model behind the protocol of ``saecli.backbones.protocol.Backbone``."""
+    """An open_clip model behind the protocol of ``saecli.backbones.protocol.Backbone``.
+
+    ``logit_scale`` is CLIP's temperature, exponentiated (100 for OpenAI's models), as trained:
+    taken before the weights are cast to another dtype.
+    """
 
     name: str
     source: str
@@ -36,6 +40,7 @@ class ClipBackbone:
     device: torch.device
     dtype: torch.dtype
     transform: ImageTransform
+    logit_scale: float
     model: Any  # open_clip.CLIP or CustomTextCLIP
     tokenizer: Callable[[], Any]
 
@@ -62,11 +67,6 @@ class ClipBackbone:
     @property
     def geometry(self) -> Geometry:
         return self.transform.geometry
-
-    @property
-    def logit_scale(self) -> float:
-        """CLIP's temperature, exponentiated (100 for OpenAI's models)."""
-        return float(self.model.logit_scale.exp())
 
     def preprocess(self, image: Image.Image) -> Tensor:
         """See ``Backbone.preprocess``."""
@@ -169,6 +169,7 @@ def _backbone(
         device=device,
         dtype=dtype,
         transform=transform,
+        logit_scale=float(model.logit_scale.exp()),
         model=model.to(device, dtype),
         tokenizer=open_tokenizer(found),
     )

@@ -184,6 +184,12 @@ def test_a_missing_tokenizer_is_one_sentence(tmp_path, tiny_clip_folder):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bf16"])
+def test_the_temperature_is_the_trained_one_in_every_precision(tiny_clip_folder, dtype):
+    backbone = load(f"clip:{tiny_clip_folder}", device="cpu", dtype=dtype)
+    assert backbone.logit_scale == pytest.approx(1 / 0.07, rel=1e-6)  # where open_clip starts
+
+
 def test_no_text_is_an_error(tiny_clip_folder):
     with pytest.raises(SaecliError, match="no text"):
         load(f"clip:{tiny_clip_folder}", device="cpu").encode_text([])
