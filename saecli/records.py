@@ -270,6 +270,43 @@ class CompareReport:
 
 
 @dataclass(frozen=True)
+class Counterpart:
+    """The best match of one latent of a dictionary; ``counterpart`` says if it passes the rule."""
+
+    ref: str
+    label: str | None
+    match: str
+    score: float
+    adjusted_p: float
+    counterpart: bool
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class OneWay:
+    """A dictionary's latents looked for in another; those that fire on too few images left out."""
+
+    source: str
+    target: str
+    n_comparable: int
+    n_found: int
+    share: float | None
+    n_beyond_untrained: int | None
+    latents: list[Counterpart]
+
+
+@dataclass(frozen=True)
+class DictionaryComparison:
+    source: str
+    target: str
+    method: str
+    image_set: str
+    n_images: int
+    forward: OneWay
+    backward: OneWay
+
+
+@dataclass(frozen=True)
 class DetectedLatent:
     ref: str
     f1: float

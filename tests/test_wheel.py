@@ -69,7 +69,9 @@ def test_the_wheel_carries_migrations_backbones_and_types(wheel):
 
 def test_the_smallest_training_runs_outside_the_checkout(saecli, tmp_path):
     environment = {
-        key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "SAECLI_CATALOG")
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("PYTHONPATH", "SAECLI_CATALOG")
     }
     train = [saecli, "train", "--n-images", "60", "--n-patches", "20k"]
     subprocess.run(train, cwd=tmp_path, env=environment, check=True, capture_output=True)

@@ -204,10 +204,17 @@ def set_default(session: Session, name: str) -> DictionaryInfo:
 
 
 def untrained_twin(session: Session, dictionary: DictionaryInfo) -> DictionaryInfo | None:
-    """The newest dictionary trained as this one's twin on random weights, or None."""
+    """The newest dictionary of the same backbone and layer with random weights, or None."""
     name = session.scalar(
         select(Dictionary.name)
-        .where(Dictionary.published, Dictionary.untrained, Dictionary.twin_of_id == dictionary.id)
+        .join(Backbone, Dictionary.backbone_id == Backbone.id)
+        .where(
+            Dictionary.published,
+            Dictionary.untrained,
+            Dictionary.layer == dictionary.layer,
+            Backbone.family == dictionary.backbone.family,
+            Backbone.source == dictionary.backbone.source,
+        )
         .order_by(Dictionary.id.desc())
     )
     return None if name is None else find_dictionary(session, name)

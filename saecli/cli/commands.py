@@ -73,6 +73,12 @@ COMMANDS: tuple[Entry, ...] = (
         LOOK,
         "List the catalog's dictionaries, backbones, image sets, probes and experiments.",
     ),
+    Entry(
+        "compare",
+        "compare:compare",
+        LOOK,
+        "Find the latents of another dictionary that fire on the same pictures, against chance.",
+    ),
     Entry("search", "search:search", LOOK, "Find latents by the words of their labels."),
     Entry("label", "label:label", LOOK, "Label a latent; its earlier labels stay in its history."),
     Entry(

@@ -8,6 +8,6 @@ def list_everything(catalog: options.Catalog = None, as_json: options.Json = Fal
     from saecli.catalog.listing import list_all
     from saecli.render.tables import list_table
 
-    with runs.opened(catalog) as opened, opened.reading() as session:
-        found = list_all(session)
+    with runs.opened(catalog) as opened:
+        found = list_all(opened)
     output.emit(found, as_json=as_json, table=list_table)

@@ -99,8 +99,8 @@ def list_probes(catalog: options.Catalog = None, as_json: options.Json = False) 
     from saecli.records import CatalogList, ProbeList
     from saecli.render.tables import list_table
 
-    with runs.opened(catalog) as opened, opened.reading() as session:
-        found = ProbeList(list_all(session).probes)
+    with runs.opened(catalog) as opened:
+        found = ProbeList(list_all(opened).probes)
     output.emit(
         found,
         as_json=as_json,

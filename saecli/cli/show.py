@@ -39,7 +39,7 @@ def show(
 def _show_latent(
     what: str, top: int, out: Path | None, catalog: Path | None, as_json: bool
 ) -> None:
-    from saecli.catalog.listing import show_latent
+    from saecli.catalog.showing import show_latent
     from saecli.render.latent_tables import show_table
 
     concept = parse_concept(what)
@@ -60,7 +60,7 @@ def _show_dictionary(
     catalog: Path | None,
     as_json: bool,
 ) -> None:
-    from saecli.catalog.listing import show_dictionary
+    from saecli.catalog.showing import show_dictionary
     from saecli.render.latent_tables import dictionary_table
 
     with runs.opened(catalog) as opened, opened.reading() as session:

@@ -21,7 +21,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-class UnreadableImage(SaecliError):  # noqa: N818 - it names the file's state, as users read it
+class UnreadableImage(SaecliError):
     """A file that can't be decoded: broken, truncated, empty, huge, or no picture."""
 
 

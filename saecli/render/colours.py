@@ -63,7 +63,7 @@ def heat(share: NDArray[np.floating]) -> NDArray[np.uint8]:
 
     Returns:
         The same shape with four more values at the end: RGBA. Nothing is clear, little is faint
-        and dark red, much is opaque and yellow.
+        and dark red, much is yellow; the picture below always shines through.
     """
     value = np.clip(np.nan_to_num(np.asarray(share, dtype=np.float64)), 0.0, 1.0)
     at = (0.35 + 0.65 * value) * (len(_INFERNO) - 1)

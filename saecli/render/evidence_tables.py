@@ -3,7 +3,7 @@
 from rich.console import RenderableType
 from rich.text import Text
 
-from saecli.records import AttributeReport, CompareReport, DetectReport
+from saecli.records import AttributeReport, CompareReport, DetectReport, DictionaryComparison
 from saecli.render import parts
 from saecli.render.numbers import figure, interval, p_value, plural, share
 
@@ -42,6 +42,42 @@ def compare_table(report: CompareReport) -> RenderableType:
             parts.exemplars(match.exemplars, 2),
         )
     return parts.stack(head, table, _counterpart(report))
+
+
+def dictionaries_table(report: DictionaryComparison) -> RenderableType:
+    """How many of each dictionary's latents the other one has too, and the clearest of them."""
+    head = parts.heading(f"{report.source} and {report.target}").append("\n")
+    head.append_text(
+        parts.facts(
+            f"{report.method.replace('_', ' ')} over {plural(report.n_images, 'image')}",
+            report.image_set,
+        )
+    )
+    shares = parts.table()
+    parts.add_words(shares, "latents of")
+    parts.add_words(shares, "looked for in")
+    parts.add_numbers(shares, "comparable", "with a counterpart", "share", "beyond untrained")
+    for way in (report.forward, report.backward):
+        beyond = way.n_beyond_untrained
+        shares.add_row(
+            Text(way.source),
+            Text(way.target),
+            f"{way.n_comparable:,}",
+            f"{way.n_found:,}",
+            share(way.share),
+            "–" if beyond is None else f"{beyond:,}",
+        )
+    found = [row for row in report.forward.latents if row.counterpart]
+    found.sort(key=lambda row: -row.score)
+    best = parts.table("Clearest counterparts") if found else None
+    if best is not None:
+        parts.add_refs(best, [row.ref for row in found[:10]])
+        parts.add_refs(best, [row.match for row in found[:10]], "counterpart")
+        parts.add_numbers(best, "r")
+        parts.add_words(best, "label")
+        for row in found[:10]:
+            best.add_row(Text(row.ref), Text(row.match), figure(row.score), parts.label(row.label))
+    return parts.stack(head, shares, best)
 
 
 def _counterpart(report: CompareReport) -> Text:

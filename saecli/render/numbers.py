@@ -77,9 +77,9 @@ def ranges(numbers: list[int]) -> str:
 
 
 def plural(n: int, noun: str) -> str:
-    """`1 latent`, `1,536 latents`, `2 dictionaries`, `3 classes`."""
+    """`1 latent`, `1,536 latents`, `2 dictionaries`, `3 classes`, `5 patches`."""
     if n == 1:
         return f"1 {noun}"
     if noun.endswith("y"):
         return f"{n:,} {noun[:-1]}ies"
-    return f"{n:,} {noun}{'es' if noun.endswith('s') else 's'}"
+    return f"{n:,} {noun}{'es' if noun.endswith(('s', 'ch')) else 's'}"

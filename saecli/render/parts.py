@@ -37,18 +37,18 @@ def table(title: str | None = None) -> Table:
 def add_refs(to: Table, refs: Iterable[str], heading: str = "latent") -> None:
     """Add the column of references; it is never shortened or broken."""
     widest = max([len(heading), *map(len, refs)])
-    to.add_column(heading, style=REF, no_wrap=True, min_width=widest)
+    to.add_column(Text(heading), style=REF, no_wrap=True, min_width=widest)
 
 
 def add_numbers(to: Table, *headings: str) -> None:
     """Add right-aligned columns that are never broken."""
     for heading in headings:
-        to.add_column(heading, justify="right", no_wrap=True)
+        to.add_column(Text(heading), justify="right", no_wrap=True)
 
 
 def add_words(to: Table, heading: str, *, least: int = 10) -> None:
     """Add a column of words that may be folded where the terminal is narrow."""
-    to.add_column(heading, overflow="fold", min_width=least)
+    to.add_column(Text(heading), overflow="fold", min_width=least)
 
 
 def label(text: str | None) -> Text:

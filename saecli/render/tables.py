@@ -46,7 +46,7 @@ def profile_table(report: ProfileReport) -> RenderableType:
     line = parts.heading(report.dictionary).append(" profiled over ").append(report.image_set)
     numbers = parts.facts(
         plural(report.n_images, "image"),
-        plural(report.n_patches, "patch").replace("patchs", "patches"),
+        plural(report.n_patches, "patch"),
         f"{report.n_alive:,} of {plural(report.n_latents, 'latent')} active",
         f"{dead:,} silent" if dead else None,
         duration(report.seconds),

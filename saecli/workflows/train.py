@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from saecli.backbones.protocol import Backbone
     from saecli.images.sources import ImageSource
     from saecli.sae.objectives import Precision
+    from saecli.sae.points import TrainingPoint
     from saecli.sae.settings import TrainSettings
-    from saecli.sae.trainer import TrainingPoint, TrainResult
+    from saecli.sae.trainer import TrainResult
 
 RUNS = "runs"  # below the catalog's folder: the states of unfinished runs
 

@@ -1,0 +1,47 @@
+"""`saecli compare`: find a latent's concept in another dictionary."""
+
+from typing import Annotated
+
+import typer
+
+from saecli.cli import options, output, runs, terminal
+from saecli.refs import check_dictionary_name, parse_latent
+
+
+def compare(
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="DICTIONARY[:INDEX]",
+            help="The latent to look for, or a whole dictionary.",
+            show_default=False,
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Option("--to", metavar="DICTIONARY", help="Where to look.", show_default=False),
+    ],
+    top: Annotated[int, typer.Option(min=1, help="How many matches to list.")] = 5,
+    seed: options.Seed = 0,
+    catalog: options.Catalog = None,
+    as_json: options.Json = False,
+) -> None:
+    """Find the latents of another dictionary that fire on the same pictures, against chance."""
+    from saecli.render.evidence_tables import compare_table, dictionaries_table
+    from saecli.search.matching import MatchSettings
+    from saecli.workflows.compare import compare as compare_one
+    from saecli.workflows.compare import compare_dictionaries
+
+    settings = MatchSettings(seed=seed)
+    details = {"from": source, "to": target, "top": top}
+    if ":" not in source:
+        check_dictionary_name(source)
+        with runs.opened(catalog) as opened:
+            both = compare_dictionaries(opened, source, target, settings, terminal.progress())
+        output.emit(both, as_json=as_json, table=dictionaries_table)
+        return
+    concept = parse_latent(source)
+    with runs.recorded(catalog, "compare", details, seed=seed) as (opened, invocation):
+        found = compare_one(opened, invocation, concept, target, settings, top=top)
+    output.emit(found, as_json=as_json, table=compare_table)

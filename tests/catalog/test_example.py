@@ -1,0 +1,92 @@
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from saecli.catalog.dictionaries import dictionary_names, get_dictionary
+from saecli.catalog.labels import add_label, current_labels
+from saecli.catalog.opening import open_catalog
+from saecli.errors import SaecliError
+from saecli.refs import parse_concept
+
+
+@pytest.fixture
+def example(stocked, tmp_path, monkeypatch):
+    """The shipped example as it would lie in a clone, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("catalog.example.db")
+    shutil.copy(stocked[0], path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("UPDATE meta SET example = 1")
+    return path
+
+
+def label(catalog, text):
+    with catalog.begin("label", []) as invocation, catalog.writing() as session:
+        add_label(session, invocation.id, parse_concept("clip:3"), text, author="me")
+
+
+def labels_of(path):
+    with open_catalog(path) as catalog, catalog.reading() as session:
+        return current_labels(session, get_dictionary(session, "clip"))
+
+
+def test_reading_the_example_leaves_it_as_it_is_and_makes_no_file(example):
+    before = example.read_bytes()
+    with open_catalog(example) as catalog, catalog.reading() as session:
+        assert dictionary_names(session) == ["clip"]
+        assert [path.name for path in Path().iterdir()] == ["catalog.example.db"]
+    assert example.read_bytes() == before
+
+
+def test_the_first_write_goes_to_a_copy_and_says_so(example):
+    before, notes = example.read_bytes(), []
+    with open_catalog(example, write=True, note=notes.append) as catalog:
+        assert catalog.path == Path("catalog.db")
+        label(catalog, "sand")
+    assert example.read_bytes() == before
+    assert labels_of("catalog.db") == {3: "sand"}
+    assert labels_of(example) == {}
+    assert notes == [
+        "./catalog.example.db is the shipped example, which is never changed: copied it to "
+        "./catalog.db, where this is stored and where you can go on"
+    ]
+
+
+def test_later_writes_go_to_the_same_copy(example):
+    for text in ("sand", "water"):
+        with open_catalog(example, write=True) as catalog:
+            label(catalog, text)
+    assert labels_of("catalog.db") == {3: "water"}
+
+
+def test_somebody_who_goes_on_reading_the_example_is_told_of_the_copy(example):
+    notes = []
+    open_catalog(example, note=notes.append).close()
+    assert notes == []
+    open_catalog(example, write=True).close()
+    open_catalog(example, note=notes.append).close()
+    assert notes == ["reading the shipped example; what you added to it is in ./catalog.db"]
+
+
+def test_the_copy_is_a_catalog_of_its_own(example):
+    open_catalog(example, write=True).close()
+    with (
+        closing(sqlite3.connect(example)) as shipped,
+        closing(sqlite3.connect("catalog.db")) as own,
+    ):
+        (shipped_id,) = shipped.execute("SELECT catalog_id FROM meta").fetchone()
+        row = own.execute("SELECT catalog_id, copied_from, example FROM meta").fetchone()
+    assert row[0] != shipped_id
+    assert row[1:] == (shipped_id, 0)
+
+
+def test_another_catalog_in_the_way_makes_the_user_choose(example, blank):
+    shutil.copy(blank, "catalog.db")
+    before = Path("catalog.db").read_bytes()
+    with pytest.raises(SaecliError, match=r"is the shipped example, .*; choose one: --catalog"):
+        open_catalog(example, write=True)
+    assert Path("catalog.db").read_bytes() == before
