@@ -1,0 +1,116 @@
+"""The screen of an experiment: the sentence, the reasons, the chart."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from saecli.render.knockout_table import hypothesis, knockout_table
+from saecli.render.strips import Chart, Row
+from tests.render import reports
+
+
+def screen(report, width=120):
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, highlight=False, color_system=None)
+    console.print(knockout_table(report))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"latents": ["clip:3", "clip:9"]},
+            "Setting clip:3+9 to 0 where they fire lowers blue [jay] in favour of "
+            "Clark's nutcracker.",
+        ),
+        (
+            {"latents": ["clip:3"], "value": "set:-2", "scope": "all", "expect": None},
+            "Setting clip:3 to −2 times their largest activation on all patches lowers blue [jay].",
+        ),
+        (
+            {"latents": ["clip:3"], "value": "scale:0.5", "scope": "3,4", "expect": None},
+            "Setting clip:3 to 0.5 times their activation on patches 3,4 lowers blue [jay].",
+        ),
+        (
+            {"expect": None},
+            "Setting clip:12+13+14+15+16+17 and 6 more to 0 where they fire lowers blue [jay].",
+        ),
+    ],
+)
+def test_the_hypothesis_is_a_sentence(changes, sentence):
+    assert hypothesis(reports.knockout(**changes)).plain.splitlines()[0] == sentence
+
+
+def test_whether_it_was_stated_before_the_run_is_said():
+    assert "stated before the run" in screen(reports.knockout())
+    assert "stated by the run itself" in screen(reports.knockout(registered=False))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"ci": [-3.9, -3.2]}, "✓ the effect's 95 % interval [−3.90, −3.20] lies wholly beyond"),
+        ({"ci": [-0.3, 0.1]}, "✗ the effect's 95 % interval [−0.30, 0.10] lies wholly inside"),
+        ({"ci": [-0.9, -0.1]}, "✗ the effect's 95 % interval [−0.90, −0.10] reaches across"),
+        ({"p_value": 0.05}, "✓ p = 0.050"),
+        ({"p_value": 0.06}, "✗ p = 0.060"),
+        ({"specificity": {"effect_without": -0.3, "holds": True}}, "✓ without blue [jay]"),
+        ({"specificity": {"effect_without": -3.0, "holds": False}}, "✗ without blue [jay]"),
+    ],
+)
+def test_each_part_of_the_rule_is_marked_kept_or_broken(changes, reason):
+    assert reason in screen(reports.knockout(**changes))
+
+
+def test_a_specificity_that_was_not_measured_is_not_mentioned():
+    unknown = {"effect_without": None, "holds": None}
+    assert "the same edit moves" not in screen(reports.knockout(specificity=unknown))
+
+
+def test_the_zero_edit_is_reported_as_it_was():
+    assert "bit-equal" in screen(reports.knockout())
+    off = reports.knockout(zero_edit={"max_abs_difference": 1e-6})
+    assert "moved an output by 1e-06" in screen(off)
+
+
+def test_single_controls_are_drawn_as_dots_where_they_are_known():
+    effects = {"other_latents": [-1.0, -0.5, 0.6]}
+    line = next(
+        line
+        for line in screen(reports.knockout(extras={"control_effects": effects})).splitlines()
+        if line.startswith("other latents")
+    )
+    assert line.count("·") == 3
+
+
+def drawn(chart, width):
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None).print(chart)
+    return stream.getvalue().splitlines()
+
+
+def test_points_stand_in_order_over_an_axis_with_zero():
+    rows = [Row("a", "", -4.0, (-4.5, -3.5)), Row("bb", "note", 1.0, ticks=(2.0,))]
+    first, second, rule, labels = drawn(Chart(rows, mark=-2.0), 60)
+    zero = first.index("│")
+    assert second.index("│") == zero
+    assert first.index("●") < first.index("╎") == second.index("╎") < zero
+    assert zero < second.index("●") < second.index("·")
+    assert first.index("━") < first.index("●") < first.rindex("━")
+    assert rule[zero] == "┬"
+    assert labels[zero] == "0"
+    assert second.endswith("note")
+
+
+def test_a_chart_in_which_nothing_moved_still_has_an_axis():
+    lines = drawn(Chart([Row("a", "", 0.0)]), 60)
+    assert "●" in lines[0]
+    assert "0" in lines[-1]
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_a_chart_keeps_to_the_terminal(width):
+    rows = [Row("random directions", "−3.52 [−3.91, −3.20]", -3.5, (-3.9, -3.2))]
+    assert max(map(len, drawn(Chart(rows, mark=-0.4), width))) <= width
