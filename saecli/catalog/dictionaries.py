@@ -204,13 +204,14 @@ def set_default(session: Session, name: str) -> DictionaryInfo:
 
 
 def untrained_twin(session: Session, dictionary: DictionaryInfo) -> DictionaryInfo | None:
-    """The newest dictionary of the same backbone and layer with random weights, or None."""
+    """The newest other dictionary of the same backbone and layer with random weights, or None."""
     name = session.scalar(
         select(Dictionary.name)
         .join(Backbone, Dictionary.backbone_id == Backbone.id)
         .where(
             Dictionary.published,
             Dictionary.untrained,
+            Dictionary.id != dictionary.id,
             Dictionary.layer == dictionary.layer,
             Backbone.family == dictionary.backbone.family,
             Backbone.source == dictionary.backbone.source,

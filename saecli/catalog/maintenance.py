@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from saecli.catalog.artifacts import artifact_problems, find_unreferenced
@@ -113,18 +114,29 @@ def info(session: Session, catalog: Catalog) -> CatalogInfo:
 
 def check(session: Session) -> CheckReport:
     """Whether a catalog is whole: its pages, its references, and every artifact's bytes."""
-    problems = [
-        str(row[0]) for row in session.execute(text("PRAGMA integrity_check")) if row[0] != "ok"
-    ]
-    problems += [
-        f"row {row[1]} of {row[0]} points to a row of {row[2]} that isn't there"
-        for row in session.execute(text("PRAGMA foreign_key_check"))
-    ]
-    problems += artifact_problems(session)
+    problems: list[str] = []
+    for look in (_damaged_pages, _dangling_references, artifact_problems):
+        try:
+            problems += look(session)
+        except DatabaseError as error:  # what is damaged can stop a look before its end
+            problems.append(f"the catalog can't be read to its end ({error.orig})")
+            return CheckReport(False, list(dict.fromkeys(problems)), [])
     found = find_unreferenced(session)
     unreferenced = [f"{one.kind} {one.sha256[:12]}" for one in found.artifacts]
     unreferenced += [shown(path) for path in found.files]
     return CheckReport(not problems, problems, unreferenced)
+
+
+def _damaged_pages(session: Session) -> list[str]:
+    rows = session.execute(text("PRAGMA integrity_check")).scalars()
+    return [str(row) for row in rows if row != "ok"]
+
+
+def _dangling_references(session: Session) -> list[str]:
+    return [
+        f"row {row[1]} of {row[0]} points to a row of {row[2]} that isn't there"
+        for row in session.execute(text("PRAGMA foreign_key_check"))
+    ]
 
 
 def backup(catalog: Catalog, out: Path) -> BackupReport:

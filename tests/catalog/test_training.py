@@ -62,7 +62,7 @@ def test_an_unknown_name_is_told_the_known_ones(catalog, content):
 
 def test_an_empty_catalog_says_that_it_has_none(empty):
     with empty.reading() as session:
-        with pytest.raises(SaecliError, match="no dictionary 'x' in ./catalog.db, which has none"):
+        with pytest.raises(SaecliError, match=r"no dictionary 'x' .*, which has none"):
             get_dictionary(session, "x")
         with pytest.raises(SaecliError, match="has no dictionary yet; train one"):
             default_dictionary(session)

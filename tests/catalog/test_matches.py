@@ -1,0 +1,62 @@
+import pytest
+
+from saecli.catalog.labels import add_label
+from saecli.catalog.matches import add_comparison, latest_matches
+from saecli.errors import SaecliError
+from saecli.records import CompareReport, MatchRow
+from saecli.refs import parse_concept
+from tests.catalog.content import train
+
+
+def report(scores: dict[str, float], counterpart=None) -> CompareReport:
+    return CompareReport(
+        source={"ref": "clip:3", "label": None},
+        target="other",
+        method="signature",
+        matches=[
+            MatchRow(ref, score, [score - 0.1, score + 0.1], 0.001, None, [])
+            for ref, score in scores.items()
+        ],
+        counterpart=counterpart,
+        reason=None if counterpart else "too_weak",
+        untrained_score=None,
+        beyond_untrained=None,
+        n_images=30,
+        n_active=25,
+    )
+
+
+def keep(catalog, content, found):
+    with catalog.writing() as session:
+        return add_comparison(
+            session, content.invocation, found, image_set=content.photos, settings={"r0": 0.5}
+        )
+
+
+@pytest.fixture
+def two(catalog, content):
+    train(catalog, content.invocation, content.backbone, "other", b"other")
+    return catalog
+
+
+def test_a_latents_matches_are_those_of_its_newest_comparison(two, content):
+    keep(two, content, report({"other:1": 0.8}))
+    keep(two, content, report({"other:5": 0.9, "other:2": 0.4}, "other:5"))
+    with two.writing() as session:
+        add_label(session, content.invocation, parse_concept("other:5"), "sand", author="me")
+    with two.reading() as session:
+        found = latest_matches(session, parse_concept("clip:3"))
+        assert latest_matches(session, parse_concept("clip:4")) == []
+    assert [(match.ref, match.score, match.label) for match in found] == [
+        ("other:5", 0.9, "sand"),
+        ("other:2", 0.4, None),
+    ]
+    assert found[0].ci == [0.8, 1.0]
+    assert found[0].p_value == 0.001
+
+
+def test_a_match_that_does_not_exist_is_refused_whole(two, content):
+    with pytest.raises(SaecliError, match="no latent other:99"):
+        keep(two, content, report({"other:1": 0.8, "other:99": 0.1}))
+    with two.reading() as session:
+        assert latest_matches(session, parse_concept("clip:3")) == []
