@@ -2,13 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from saecli.activations import store
+from saecli.activations.settings import CacheSettings
 from saecli.activations.shuffling import GroupedStream, UniformStream
 from saecli.activations.source import Position, Split, Stream
 from saecli.backbones.protocol import Backbone
@@ -22,29 +21,6 @@ from saecli.progress import SILENT, Progress
 LARGEST_FLOAT16 = float(torch.finfo(torch.float16).max)  # 65,504
 BLOCK = 512  # patches read from a file in one go
 BUFFER = 65_536  # patches mixed in memory where they are read from a file
-
-
-@dataclass(frozen=True)
-class CacheSettings:
-    """Where recorded activations are kept and how much room they may take.
-
-    Attributes:
-        folder: of the files, found again by the next command; None keeps them in memory only.
-        max_bytes_ram: a recording up to this size is read into memory, a larger one is mapped.
-        max_bytes_file: all recordings in the folder together; the oldest make room.
-    """
-
-    folder: Path | None = None
-    max_bytes_ram: int = 4 << 30
-    max_bytes_file: int = 32 << 30
-
-    def holds(self, n_bytes: int) -> bool:
-        """Whether a recording of this size can be kept, in memory or in a file."""
-        return n_bytes <= self.max_bytes_ram or self.files(n_bytes)
-
-    def files(self, n_bytes: int) -> bool:
-        """Whether a recording of this size is kept in a file."""
-        return self.folder is not None and n_bytes <= self.max_bytes_file
 
 
 class Recorded:

@@ -7,12 +7,12 @@ from torch import Tensor
 
 from saecli.activations.recording import (
     LARGEST_FLOAT16,
-    CacheSettings,
     fingerprint_of,
     forward,
     record_patches,
     size_of,
 )
+from saecli.activations.settings import CacheSettings
 from saecli.activations.shuffling import GroupedStream
 from saecli.activations.source import Position, Source, Split, Stream
 from saecli.backbones.protocol import Backbone

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from saecli.activations import store
-from saecli.activations.recording import CacheSettings, record_patches, size_of
+from saecli.activations.recording import record_patches, size_of
+from saecli.activations.settings import CacheSettings
 from saecli.errors import SaecliError
 from saecli.images.sources import open_source
 from saecli.progress import SILENT

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from saecli.activations.recording import CacheSettings, Recorded, record_patches
+from saecli.activations.recording import Recorded, record_patches
+from saecli.activations.settings import CacheSettings
 from saecli.activations.streaming import Streaming, open_activations
 from saecli.images.sources import open_source
 from saecli.sae.checkpoints import to_bytes
