@@ -82,10 +82,12 @@ def dictionaries_table(report: DictionaryComparison) -> RenderableType:
 
 def _counterpart(report: CompareReport) -> Text:
     if report.counterpart is not None:
-        line = Text("Counterpart: ", style=parts.GOOD).append(report.counterpart, style=parts.REF)
+        line = Text.assemble(("Counterpart: ", parts.GOOD)).append(
+            report.counterpart, style=parts.REF
+        )
     else:
         reason = _REASONS.get(report.reason or "", report.reason or "")
-        line = Text("No counterpart", style=parts.OPEN).append(f": {reason}" if reason else "")
+        line = Text.assemble(("No counterpart", parts.OPEN)).append(f": {reason}" if reason else "")
     line.append(".")
     return line.append_text(_beside_untrained(report.untrained_score, report.beyond_untrained))
 
@@ -104,7 +106,7 @@ def _beside_untrained(score: float | None, beyond: bool | None) -> Text:
 def detect_table(report: DetectReport) -> RenderableType:
     """The latents that detect a class best."""
     head = parts.facts(
-        Text(report.dictionary, style=parts.REF).append(f" against {report.class_}", "not dim"),
+        Text.assemble((report.dictionary, parts.REF), f" against {report.class_}"),
         plural(report.n_images, "image"),
         f"{report.n_positive:,} with it, {report.n_negative:,} without",
     )
@@ -133,7 +135,7 @@ def attribute_table(report: AttributeReport) -> RenderableType:
     """The latents that speak most for a class, by their attribution to its margin."""
     against = f" over {report.against}" if report.against else ""
     head = parts.facts(
-        Text(report.class_, style=parts.HEADING).append(against),
+        Text.assemble((report.class_, parts.HEADING), against),
         f"mean over {plural(report.n_images, 'image')}",
     )
     twins = any(latent.twin_loss is not None for latent in report.latents)

@@ -75,7 +75,7 @@ def _scope(scope: str) -> str:
 
 
 def _verdict(report: KnockoutReport) -> RenderableType:
-    line = Text("Verdict: ", style=parts.HEADING)
+    line = Text.assemble(("Verdict: ", parts.HEADING))
     word = parts.verdict(report.verdict)
     word.stylize("bold")
     line.append_text(word)
@@ -142,8 +142,9 @@ def _effects(report: KnockoutReport) -> RenderableType:
         effect = report.ceiling.get("effect")
         rows.append(Row("twin pictures", figure(effect), effect, style="magenta"))
     versus = f" − logit {report.expect}" if report.expect is not None else " against the rest"
-    title = Text("Effect ", style=parts.HEADING).append(
-        f"on logit {report.class_}{versus}, mean over pictures, in nats", style=parts.QUIET
+    title = Text.assemble(
+        ("Effect ", parts.HEADING),
+        (f"on logit {report.class_}{versus}, mean over pictures, in nats", parts.QUIET),
     )
     legend = Text(
         "╎ smallest effect of interest   ━ 95 % interval (controls: ± one deviation)",

@@ -12,7 +12,7 @@ _MOST_EXEMPLARS = 8
 
 def inspect_table(report: InspectReport) -> RenderableType:
     """The strongest latents of some patches of a picture."""
-    head = Text(report.image.path, style=parts.HEADING).append("\n")
+    head = Text.assemble((report.image.path, parts.HEADING), "\n")
     head.append_text(
         parts.facts(
             Text(report.dictionary, style=parts.REF),

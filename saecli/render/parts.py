@@ -28,6 +28,7 @@ def table(title: str | None = None) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         header_style="dim",
+        border_style="dim",
         pad_edge=False,
         show_edge=False,
         padding=(0, 1, 0, 0),  # with the box's own blank: two between columns
@@ -117,7 +118,7 @@ def facts(*parts: str | Text | None) -> Text:
 
 def heading(ref: str, words: str | None = None) -> Text:
     """A reference with its label."""
-    out = Text(ref, style=REF)
+    out = Text.assemble((ref, REF))
     if words is not None:
         out.append("  ").append(words, style=HEADING)
     return out

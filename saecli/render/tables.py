@@ -62,7 +62,7 @@ def probe_table(report: ProbeReport) -> RenderableType:
         f"{report.n_train:,} to train, {report.n_test:,} to test",
     )
     head = parts.heading(report.name).append(f"  {report.task.replace('_', '-')} probe")
-    classes = Text(f"{plural(len(report.classes), 'class')}: ", style=parts.QUIET)
+    classes = Text.assemble((f"{plural(len(report.classes), 'class')}: ", parts.QUIET))
     return parts.stack(
         head.append("\n").append_text(scores), classes.append(", ".join(report.classes))
     )
@@ -175,7 +175,7 @@ def search_table(report: SearchReport) -> RenderableType:
 def export_table(report: ExportReport) -> RenderableType:
     """What was written where."""
     return parts.facts(
-        Text(report.dictionary, style=parts.REF)
+        Text.assemble((report.dictionary, parts.REF))
         .append(f" as {report.format}")
         .append(f" in {report.out}", style=""),
         f"SHA-256 {report.sha256[:16]}…",
