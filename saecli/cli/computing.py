@@ -8,7 +8,7 @@ import typer
 from saecli.cli.options import size
 
 if TYPE_CHECKING:
-    from saecli.activations.recording import CacheSettings
+    from saecli.activations.settings import CacheSettings
 
 ACTIVATIONS = "activations"  # below the catalog's folder
 
@@ -36,7 +36,7 @@ NImages = Annotated[
 
 def cache_settings(files: Path, bound: int | None) -> "CacheSettings":
     """What `--cache` means: one bound for memory and for the files beside the catalog."""
-    from saecli.activations.recording import CacheSettings
+    from saecli.activations.settings import CacheSettings
 
     folder = files / ACTIVATIONS
     if bound is None:

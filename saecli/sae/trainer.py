@@ -76,8 +76,8 @@ def train(
         precision: of the encoder product; weights and sums are float32.
         on_metrics: called about a hundred times over the run.
         progress: gets tasks "training" and "evaluating", in patches.
-        state: where to keep the state of the unfinished run, every five minutes and on an
-            interrupt. It is removed at the end.
+        state: where to keep the run's state: every five minutes, on an interrupt, and at the
+            end. The caller removes it once the result is published.
         resume: continue from ``state`` if it is there.
 
     Raises:
@@ -99,7 +99,7 @@ def train(
             save_run(run.saved(), state)
         raise
     if state is not None:
-        state.unlink(missing_ok=True)
+        _save(run, state, progress)
     return TrainResult(
         dictionary=dictionary,
         evaluation=evaluation,

@@ -17,7 +17,7 @@ from saecli.workflows.models import backbone_of, load_dictionary
 from saecli.workflows.pictures import open_pictures, register
 
 if TYPE_CHECKING:
-    from saecli.activations.recording import CacheSettings
+    from saecli.activations.settings import CacheSettings
     from saecli.activations.source import Source
     from saecli.images.sources import ImageSource
     from saecli.profiling.maps import PatchMaps

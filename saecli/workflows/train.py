@@ -23,7 +23,7 @@ from saecli.workflows.pictures import open_pictures
 from saecli.workflows.profile import profile_activations
 
 if TYPE_CHECKING:
-    from saecli.activations.recording import CacheSettings
+    from saecli.activations.settings import CacheSettings
     from saecli.activations.source import Source
     from saecli.backbones.protocol import Backbone
     from saecli.images.sources import ImageSource
@@ -130,6 +130,7 @@ def train_dictionary(
             "go on with the same command and --resume",
         ) from None
     info = _publish(catalog, invocation, draft, result)
+    state.unlink(missing_ok=True)
     if job.profile:
         _profile(catalog, invocation, info, result, activations, source, progress)
     return TrainReport(

@@ -140,7 +140,17 @@ def test_an_interrupted_run_resumes_to_the_identical_dictionary(source, settings
         assert asdict(mine) | {"patches_per_second": 0} == asdict(theirs) | {
             "patches_per_second": 0
         }
-    assert not state.exists()
+
+
+def test_a_finished_run_waits_to_be_published(source, tmp_path):
+    """Whoever fails to store the dictionary gets it again without training."""
+    state = tmp_path / "clip.state"
+    first = train(source, SHORT, IDENT, state=state)
+    points: list[TrainingPoint] = []
+    again = train(source, SHORT, IDENT, on_metrics=points.append, state=state, resume=True)
+    assert points == []
+    assert to_bytes(again.dictionary) == to_bytes(first.dictionary)
+    assert again.seconds == first.seconds
 
 
 def test_an_interrupt_amid_an_interval_loses_nothing(source, tmp_path, monkeypatch):
