@@ -127,6 +127,19 @@ def test_colour_is_left_out_where_it_is_not_wanted():
     assert re.search(r"\x1b\[[0-9;]*3[0-7]", coloured.stdout)
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_quiet_leaves_only_the_result_wherever_it_stands(before, run, tmp_path):
+    drawing = ["demo", "--out", str(tmp_path / "world"), "--n", "1"]
+    loud = run(*drawing)
+    assert loud[0] == 0
+    assert "drawing" in loud[2]
+    quiet = ["-q", *drawing] if before else [*drawing, "--quiet"]
+    quiet[quiet.index(str(tmp_path / "world"))] = str(tmp_path / "other")
+    code, out, err = run(*quiet)
+    assert (code, err) == (0, "")
+    assert "1 picture in" in out
+
+
 # Failures: one sentence, the right exit code
 
 
