@@ -9,12 +9,15 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from saecli.catalog.hypotheses import HypothesisInfo, get_hypothesis
+from saecli.catalog.dictionaries import get_latents
+from saecli.catalog.hypotheses import HypothesisInfo, get_hypothesis, plan_hash
 from saecli.catalog.opening import catalog_of
+from saecli.catalog.probes import ProbeInfo
 from saecli.catalog.queries import insert_rows
-from saecli.catalog.tables import Arm, Experiment, HypothesisLatent, Trial
+from saecli.catalog.tables import Arm, Experiment, Hypothesis, HypothesisLatent, Trial
 from saecli.errors import SaecliError
 from saecli.records import ExperimentRow
+from saecli.refs import Concept
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,34 @@ def begin_experiment(
         ],
     )
     return row.id
+
+
+def unfinished_experiment(
+    session: Session,
+    *,
+    concept: Concept,
+    probe: ProbeInfo,
+    plan: Mapping[str, Any],
+    image_ids: Sequence[int],
+) -> tuple[int, int] | None:
+    """(hypothesis, experiment) of an interrupted run of the same plan on the same pictures."""
+    dictionary, _ = get_latents(session, concept)
+    rows = session.execute(
+        select(Experiment.hypothesis_id, Experiment.id)
+        .join(Hypothesis, Experiment.hypothesis_id == Hypothesis.id)
+        .where(
+            Hypothesis.plan_hash == plan_hash(dictionary, concept, probe, plan),
+            Experiment.verdict.is_(None),
+        )
+        .order_by(Experiment.id.desc())
+    )
+    for hypothesis, experiment in rows:
+        pictures = session.scalars(
+            select(Trial.image_id).where(Trial.experiment_id == experiment).order_by(Trial.position)
+        )
+        if list(pictures) == list(image_ids):
+            return hypothesis, experiment
+    return None
 
 
 def publish_experiment(

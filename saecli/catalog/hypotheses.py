@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from saecli.catalog.dictionaries import get_latents
+from saecli.catalog.dictionaries import DictionaryInfo, get_latents
 from saecli.catalog.opening import catalog_of
 from saecli.catalog.probes import ProbeInfo
 from saecli.catalog.queries import insert_rows
-from saecli.catalog.tables import Dictionary, Hypothesis, HypothesisLatent, Latent, Probe
+from saecli.catalog.tables import Artifact, Dictionary, Hypothesis, HypothesisLatent, Latent, Probe
 from saecli.errors import SaecliError
 from saecli.refs import Concept
 
@@ -62,15 +62,7 @@ def add_hypothesis(
         SaecliError: if there is no such latent.
     """
     dictionary, ids = get_latents(session, concept)
-    whole = {
-        "plan": dict(plan),
-        "latents": list(concept.latents),
-        "dictionary": dictionary.sha256,
-        "backbone": probe.backbone.digest,
-        "probe": probe.name,
-    }
-    text = json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    digest = plan_hash(dictionary, concept, probe, plan)
     row = Hypothesis(
         uuid=str(uuid.uuid4()),
         statement=statement,
@@ -90,6 +82,21 @@ def add_hypothesis(
         [{"hypothesis_id": row.id, "latent_id": latent_id} for latent_id in ids],
     )
     return row.id, digest
+
+
+def plan_hash(
+    dictionary: DictionaryInfo, concept: Concept, probe: ProbeInfo, plan: Mapping[str, Any]
+) -> str:
+    """SHA-256 in hex of a plan and the digests of what it names."""
+    whole = {
+        "plan": dict(plan),
+        "latents": list(concept.latents),
+        "dictionary": dictionary.sha256,
+        "backbone": probe.backbone.digest,
+        "probe": session.scalar(select(Artifact.sha256).where(Artifact.id == probe.artifact_id)),
+    }
+    text = json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def get_hypothesis(session: Session, number: int) -> HypothesisInfo:

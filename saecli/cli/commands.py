@@ -74,6 +74,24 @@ COMMANDS: tuple[Entry, ...] = (
         "List the catalog's dictionaries, backbones, image sets, probes and experiments.",
     ),
     Entry(
+        "detect",
+        "detect:detect",
+        LOOK,
+        "Rank latents by how well they detect a concept, per patch by masks or per picture.",
+    ),
+    Entry(
+        "attribute",
+        "attribute:attribute",
+        LOOK,
+        "Rank latents by what suppressing each would take from a class: a set to knock out.",
+    ),
+    Entry(
+        "knockout",
+        "knockout:knockout",
+        TEST,
+        "Knock latents out and measure, against controls, what becomes of a prediction.",
+    ),
+    Entry(
         "compare",
         "compare:compare",
         LOOK,
