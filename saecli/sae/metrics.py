@@ -65,8 +65,12 @@ def evaluate(dictionary: Dictionary, batches: Iterable[Tensor]) -> Evaluation:
             spread += float(centred.square().sum())
             error += float((x - reconstruction).to(exact).square().sum())
             n_patches += len(x)
-    variance = spread - float(offsets.square().sum()) / n_patches if n_patches else 0.0
-    if variance <= 1e-12 * spread or n_patches == 0:
+    if n_patches == 0:
+        raise SaecliError(
+            "none of the pictures to evaluate on could be read", "give more readable pictures"
+        )
+    variance = spread - float(offsets.square().sum()) / n_patches
+    if variance <= 1e-12 * spread:
         raise SaecliError(
             f"{n_patches} patches that are all alike can't be evaluated on",
             "give pictures that show something",

@@ -52,7 +52,9 @@ def test_the_split_into_batches_does_not_matter():
     assert np.array_equal(single.density, whole.density)
 
 
-@pytest.mark.parametrize("x", [[], [torch.ones(9, 8)]])
-def test_nothing_to_explain_is_said(x):
-    with pytest.raises(SaecliError, match="alike can't be evaluated"):
+@pytest.mark.parametrize(
+    ("x", "words"), [([], "none of the pictures"), ([torch.ones(9, 8)], "9 patches that are all")]
+)
+def test_nothing_to_explain_is_said(x, words):
+    with pytest.raises(SaecliError, match=words):
         evaluate(random_dictionary(), x)
