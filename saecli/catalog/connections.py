@@ -3,7 +3,6 @@
 import os
 import sqlite3
 from pathlib import Path
-from urllib.parse import quote
 
 from saecli.catalog.failures import WAIT_SECONDS
 
@@ -15,7 +14,7 @@ def connect(path: Path, *, write: bool, wait: float = WAIT_SECONDS) -> sqlite3.C
     connection that can't write would leave the files of the write-ahead log behind.
     """
     writable = os.access(path, os.W_OK)
-    uri = f"file:{quote(str(path.absolute()))}?mode={'rw' if write or writable else 'ro'}"
+    uri = f"{path.absolute().as_uri()}?mode={'rw' if write or writable else 'ro'}"
     if not write and not os.access(path.absolute().parent, os.W_OK):
         log = path.with_name(path.name + "-wal")
         if not log.exists():

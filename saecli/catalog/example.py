@@ -68,33 +68,55 @@ def point_out_copy(path: Path, note: Callable[[str], None]) -> None:
             note(f"reading the shipped example; what you added to it is in {shown(DEFAULT)}")
 
 
-def copy_catalog(source: Path, target: Path, *, files: bool = True) -> None:
-    """Copy a catalog and, with ``files``, its folder of files, whole or not at all.
+def copy_catalog(source: Path, target: Path) -> None:
+    """Copy a catalog and the files that it names, whole or not at all.
 
     SQLite's own backup reads a consistent state, write-ahead log included, while others write.
+    Caches in the folder of files stay where they are.
 
     Raises:
-        SaecliError: if the target exists, or can't be written.
+        SaecliError: if the target exists, can't be written, or a named file is missing.
     """
     if target.exists():
         raise SaecliError(f"{shown(target)} exists already", "name another file")
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    folder, drafts = files_folder(source), files_folder(draft)
+    written: list[Path] = []
     try:
-        with (
-            closing(connect(source, write=False)) as reading,
-            closing(sqlite3.connect(draft, isolation_level=None)) as writing,
-        ):
-            reading.backup(writing)
-        if files and folder.is_dir():
-            # Files first: a catalog never names a file that is not there yet.
-            shutil.copytree(folder, drafts)
-            shutil.copytree(drafts, files_folder(target), dirs_exist_ok=True)
+        copy_database(source, draft)
+        with closing(connect(draft, write=False)) as connection:
+            named = connection.execute("SELECT path FROM artifact WHERE path IS NOT NULL")
+            for (path,) in named.fetchall():
+                # Files come before the catalog that names them.
+                _copy_file(files_folder(source) / path, files_folder(target) / path, written)
         draft.replace(target)
+        written.clear()
+    except FileNotFoundError as error:
+        raise SaecliError(
+            f"the file {error.filename} of {shown(source)} is missing",
+            "see what else is with saecli catalog check",
+        ) from error
     except OSError as error:
         raise disk_sentence(error, shown(target)) from error
     except sqlite3.Error as error:
         raise sentence(error, shown(target)) or error from error
     finally:
         draft.unlink(missing_ok=True)
-        shutil.rmtree(drafts, ignore_errors=True)
+        for path in written:
+            path.unlink(missing_ok=True)
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a catalog's file alone, as it is at this moment."""
+    with (
+        closing(connect(source, write=False)) as reading,
+        closing(sqlite3.connect(target, isolation_level=None)) as writing,
+    ):
+        reading.backup(writing)
+
+
+def _copy_file(source: Path, target: Path, written: list[Path]) -> None:
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    written.append(target)
+    shutil.copy2(source, target)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from saecli.catalog.artifacts import artifact_problems, find_unreferenced
 from saecli.catalog.connections import connect
 from saecli.catalog.dictionaries import default_name
-from saecli.catalog.example import copy_catalog, read_meta
+from saecli.catalog.example import copy_catalog, copy_database, read_meta
 from saecli.catalog.failures import sentence
 from saecli.catalog.location import catalog_path, files_folder, shown
 from saecli.catalog.opening import Catalog, silent
@@ -175,7 +175,7 @@ def upgrade(
         kept = chosen.with_name(
             f"{chosen.stem}.schema{found}.{datetime.now(UTC):%Y%m%d-%H%M%S}{chosen.suffix}"
         )
-        copy_catalog(chosen, kept, files=False)
+        copy_database(chosen, kept)
         note(f"kept the old catalog as {shown(kept)}")
         from saecli.catalog.creation import migrate
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
+from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -36,6 +37,7 @@ class Catalog:
     def __init__(self, path: Path, *, write: bool) -> None:
         self.path = path
         self.write = write
+        self._writing_thread: int | None = None
 
     @property
     def name(self) -> str:
@@ -66,9 +68,16 @@ class Catalog:
         """
         from saecli.catalog.sessions import open_session
 
+        if self._writing_thread == get_ident():
+            raise RuntimeError("writing() inside writing() would wait for itself")
         with open_session(self._writer, self) as session:
-            yield session
-            session.commit()
+            session.connection()  # takes the lock
+            self._writing_thread = get_ident()
+            try:
+                yield session
+                session.commit()
+            finally:
+                self._writing_thread = None
 
     def begin(
         self,

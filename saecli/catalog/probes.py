@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from saecli.catalog.artifacts import Artifact, read_artifact
 from saecli.catalog.backbones import BackboneInfo, backbone_info
 from saecli.catalog.opening import catalog_of, missing
+from saecli.catalog.tables import Artifact as ArtifactRow
 from saecli.catalog.tables import Backbone, Hypothesis, Probe, Selection, now
 from saecli.errors import SaecliError, one_of
 
@@ -24,6 +25,7 @@ class ProbeInfo:
     classes: tuple[str, ...]
     backbone: BackboneInfo
     artifact_id: int
+    sha256: str  # of its file
     settings: dict[str, Any]
     n_train: int
     n_test: int
@@ -122,8 +124,9 @@ def read_probe(session: Session, probe: ProbeInfo) -> bytes:
 
 def _read(session: Session, *conditions: ColumnElement[bool]) -> list[ProbeInfo]:
     rows = session.execute(
-        select(Probe, Backbone)
+        select(Probe, Backbone, ArtifactRow.sha256)
         .join(Backbone, Probe.backbone_id == Backbone.id)
+        .join(ArtifactRow, Probe.artifact_id == ArtifactRow.id)
         .where(*conditions)
         .order_by(Probe.created, Probe.id)
     )
@@ -135,13 +138,14 @@ def _read(session: Session, *conditions: ColumnElement[bool]) -> list[ProbeInfo]
             tuple(probe.classes),
             backbone_info(backbone),
             probe.artifact_id,
+            sha256,
             probe.settings,
             probe.n_train,
             probe.n_test,
             probe.accuracy,
             probe.mean_iou,
         )
-        for probe, backbone in rows
+        for probe, backbone, sha256 in rows
     ]
 
 

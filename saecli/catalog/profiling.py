@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select
 from sqlalchemy.orm import Session
 
 from saecli.catalog.arrays import pack_map
@@ -18,6 +18,7 @@ from saecli.catalog.images import ImageSetInfo, image_ids
 from saecli.catalog.opening import Catalog
 from saecli.catalog.profiles import ProfileInfo, profile_info
 from saecli.catalog.tables import Artifact, LatentExemplar, LatentProfile, Profile
+from saecli.errors import SaecliError
 
 BATCH = 1024  # latents per transaction: some 50,000 rows, a fraction of a second
 
@@ -86,6 +87,9 @@ def store_profile(
         arrays: what was found.
         settings: of the profiling step; plain JSON values.
         seconds: that the pass took.
+
+    Raises:
+        SaecliError: if another process writes a profile of the same pair meanwhile.
     """
     n_latents = len(arrays.n_active)
     if n_latents != dictionary.n_latents:
@@ -93,8 +97,6 @@ def store_profile(
     signature = BytesIO()
     np.save(signature, arrays.signature.astype(np.float16), allow_pickle=False)
     with catalog.writing() as session:
-        # Drafts of interrupted runs; nobody saw them.
-        _drop(session, dictionary, image_set, published=False)
         draft = Profile(
             dictionary_id=dictionary.id,
             image_set_id=image_set.id,
@@ -112,30 +114,48 @@ def store_profile(
         session.add(draft)
         session.flush()
         profile_id = draft.id
+        # Drafts of interrupted runs go, which nobody saw; after the new one is there, so that
+        # no number is given again and a displaced run can't write into another's draft.
+        _drop(session, dictionary, image_set, Profile.published.is_(False), Profile.id != draft.id)
         ids = image_ids(session, image_set)
     for start in range(0, n_latents, BATCH):
         latents = range(start, min(start + BATCH, n_latents))
         with catalog.writing() as session:
+            _get_draft(session, profile_id, dictionary)
             session.execute(insert(LatentProfile), _statistics_rows(profile_id, arrays, latents))
             rows = list(_exemplar_rows(profile_id, arrays, latents, ids))
             if rows:
                 session.execute(insert(LatentExemplar), rows)
     with catalog.writing() as session:
-        _drop(session, dictionary, image_set, published=True)
-        row = session.get_one(Profile, profile_id)
+        _drop(session, dictionary, image_set, Profile.published.is_(True))
+        row = _get_draft(session, profile_id, dictionary)
         row.published = True
         session.flush()
         return profile_info(session, row)
 
 
+def _get_draft(session: Session, profile_id: int, dictionary: DictionaryInfo) -> Profile:
+    row = session.get(Profile, profile_id)
+    if row is None:
+        raise SaecliError(
+            f"another saecli has begun to profile '{dictionary.name}' over the same pictures "
+            "meanwhile",
+            "wait for that one; nothing is lost",
+        )
+    return row
+
+
 def _drop(
-    session: Session, dictionary: DictionaryInfo, image_set: ImageSetInfo, *, published: bool
+    session: Session,
+    dictionary: DictionaryInfo,
+    image_set: ImageSetInfo,
+    *which: ColumnElement[bool],
 ) -> None:
     session.execute(
         delete(Profile).where(
             Profile.dictionary_id == dictionary.id,
             Profile.image_set_id == image_set.id,
-            Profile.published.is_(published),
+            *which,
         )
     )
     # A signature in the catalog's folder loses its row here; its file is then unreferenced.

@@ -78,10 +78,15 @@ def begin_dictionary(
         session.execute(update(Dictionary).where(Dictionary.id == old.id).values(**values))
         return old.id
     if old is not None:
-        session.execute(delete(Dictionary).where(Dictionary.id == old.id))
+        # It goes after the new one is there, so that its number isn't given again: a run that
+        # is displaced must not write into another's draft.
+        old.name = f"{name} {old.id}"
+        session.flush()
     draft = Dictionary(name=name, published=False, **values)
     session.add(draft)
     session.flush()
+    if old is not None:
+        session.execute(delete(Dictionary).where(Dictionary.id == old.id))
     return draft.id
 
 
@@ -91,7 +96,11 @@ def add_training_points(
     """Note figures of a running training; each has `step`, `patches_seen` and what else it has.
 
     A step that was noted before (a resumed run passes it again) is replaced.
+
+    Raises:
+        SaecliError: if another run has begun a dictionary of the name since.
     """
+    _get_draft(session, draft)
     rows = [
         {
             "dictionary_id": draft,
@@ -124,9 +133,10 @@ def publish_dictionary(
     experiments. If that one has the very same checkpoint, it is kept as it is and returned.
 
     Raises:
-        SaecliError: if the same checkpoint is in the catalog under another name.
+        SaecliError: if the same checkpoint is in the catalog under another name, or another run
+            has begun a dictionary of this name since.
     """
-    row = session.get_one(Dictionary, draft)
+    row = _get_draft(session, draft)
     same = session.scalar(select(Dictionary).where(Dictionary.sha256 == checkpoint.sha256))
     if same is not None:
         session.execute(delete(Dictionary).where(Dictionary.id == draft))
@@ -154,6 +164,17 @@ def publish_dictionary(
     if default is None or (older is not None and default == older.id):
         session.execute(update(Meta).values(default_dictionary_id=row.id))
     return get_dictionary(session, row.name)
+
+
+def _get_draft(session: Session, draft: int) -> Dictionary:
+    row = session.get(Dictionary, draft)
+    if row is None:
+        raise SaecliError(
+            f"another saecli has begun to train a dictionary of the same name in "
+            f"{catalog_of(session).name} meanwhile",
+            "train this one again under another --name",
+        )
+    return row
 
 
 def free_name(session: Session, name: str) -> str:

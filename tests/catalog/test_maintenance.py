@@ -122,6 +122,21 @@ def test_a_backup_is_a_catalog_on_its_own_with_its_files(large, content):
         backup(large, Path("nowhere/copy.db"))
 
 
+def test_a_backup_takes_what_the_catalog_names_and_no_caches(large):
+    Path("catalog.files", "cache").mkdir()
+    Path("catalog.files", "cache", "activations").write_bytes(bytes(5000))
+    report = backup(large, Path("copy.db"))
+    assert (report.n_files, Path("copy.files", "cache").exists()) == (1, False)
+
+
+def test_a_backup_that_fails_leaves_nothing(large):
+    file = next(path for path in Path("catalog.files").rglob("*") if path.is_file())
+    file.unlink()
+    with pytest.raises(SaecliError, match=r"the file catalog\.files/.* is missing; see what else"):
+        backup(large, Path("copy.db"))
+    assert not any("copy" in str(path) for path in Path().rglob("*") if path.is_file())
+
+
 def test_a_catalog_and_its_folder_move_together(large, tmp_path):
     large.close()
     there = tmp_path / "there"

@@ -41,6 +41,16 @@ def test_sentences_show_paths_from_the_working_folder(tmp_path, monkeypatch):
     assert shown(Path("/elsewhere/b.db")) == "/elsewhere/b.db"
 
 
+@pytest.mark.parametrize("name", ["a [b] c.db", "50%20.db", "a?b#c.db", "käse 🐦.db"])
+def test_any_file_name_will_do(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with open_catalog(name, create=True) as catalog, catalog.begin("x", []):
+        pass
+    with open_catalog(name) as catalog, catalog.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM invocation")).scalar() == 1
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_no_catalog_names_the_command_that_makes_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SaecliError) as caught:
@@ -189,6 +199,14 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_half_written(empty, monkeypatc
             ("done", None)
         ]
         assert session.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+
+
+def test_a_transaction_inside_another_is_our_own_mistake(empty):
+    with empty.writing(), pytest.raises(RuntimeError, match="would wait for itself"):
+        empty.begin("x", [])
+    with empty.begin("x", []) as invocation:
+        pass
+    assert invocation.id == 1
 
 
 def test_our_own_mistakes_keep_their_traceback(empty):

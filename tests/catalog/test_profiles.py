@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,6 +130,32 @@ def test_an_interrupted_profile_is_never_seen_and_leaves_the_older_one(
     store(catalog, content, arrays=random_arrays(seed=1))
     with catalog.reading() as session:
         assert session.scalar(select(func.count()).select_from(LatentProfile)) == N_LATENTS
+
+
+def test_a_run_whose_draft_another_one_displaced_ends_in_a_sentence(catalog, content, monkeypatch):
+    plain, calls = profiling._statistics_rows, []
+
+    def displaced(profile_id, *args):
+        calls.append(profile_id)
+        return plain(profile_id, *args)
+
+    monkeypatch.setattr(profiling, "_statistics_rows", displaced)
+    monkeypatch.setattr(profiling, "BATCH", 10)
+    writing = catalog.writing
+
+    @contextmanager
+    def with_another_run_between():
+        if len(calls) == 1:
+            with writing() as session:
+                profiling._drop(session, content.clip, content.photos, ~Profile.published)
+        with writing() as session:
+            yield session
+
+    monkeypatch.setattr(catalog, "writing", with_another_run_between)
+    with pytest.raises(SaecliError, match="another saecli has begun to profile 'clip'"):
+        store(catalog, content, arrays=random_arrays(seed=1))
+    with catalog.reading() as session:
+        assert current_profile(session, content.clip) == content.profile
 
 
 def test_the_newest_profile_speaks_unless_an_image_set_is_named(catalog, content):

@@ -105,6 +105,18 @@ def test_a_draft_of_an_interrupted_run_gives_way_or_is_gone_on_with(catalog, con
         assert len(session.scalars(select(TrainingPoint.step)).all()) == 1  # that of clip
 
 
+def test_a_draft_that_another_run_displaced_is_a_sentence(catalog, content):
+    with catalog.writing() as session:
+        mine = draft(session, content)
+    with catalog.writing() as session:
+        assert draft(session, content) != mine
+    with (
+        pytest.raises(SaecliError, match="another saecli has begun to train a dictionary"),
+        catalog.writing() as session,
+    ):
+        add_training_points(session, mine, [{"step": 1, "patches_seen": 64}])
+
+
 def test_a_taken_name_is_refused_before_any_work(catalog, content):
     with catalog.writing() as session:
         with pytest.raises(SaecliError, match="has a dictionary 'clip' already; choose another"):
