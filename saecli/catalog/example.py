@@ -68,6 +68,33 @@ def point_out_copy(path: Path, note: Callable[[str], None]) -> None:
             note(f"reading the shipped example; what you added to it is in {shown(DEFAULT)}")
 
 
+def make_example(source: Path, target: Path) -> None:
+    """Make the example that is shipped: one whole file, as small as it gets, never to be changed.
+
+    Raises:
+        SaecliError: if the target exists or can't be written, or the source keeps files beside it.
+    """
+    with closing(connect(source, write=False)) as connection:
+        (n_files,) = connection.execute(
+            "SELECT count(*) FROM artifact WHERE path IS NOT NULL"
+        ).fetchone()
+    if n_files:
+        raise SaecliError(
+            f"{shown(source)} keeps {n_files} of its arrays in {shown(files_folder(source))}, so "
+            "one file would not be all",
+            "make the example from smaller dictionaries",
+        )
+    copy_catalog(source, target)
+    with closing(connect(target, write=True)) as connection:
+        connection.execute(
+            "UPDATE meta SET example = 1, catalog_id = ?, copied_from = NULL",
+            (str(uuid.uuid4()),),
+        )
+        # A log would be written beside the file by whoever reads it.
+        set_journal(connection, log=False)
+        connection.execute("VACUUM")
+
+
 def copy_catalog(source: Path, target: Path) -> None:
     """Copy a catalog and the files that it names, whole or not at all.
 

@@ -90,7 +90,7 @@ def unfinished_experiment(
         select(Experiment.hypothesis_id, Experiment.id)
         .join(Hypothesis, Experiment.hypothesis_id == Hypothesis.id)
         .where(
-            Hypothesis.plan_hash == plan_hash(dictionary, concept, probe, plan),
+            Hypothesis.plan_hash == plan_hash(session, dictionary, concept, probe, plan),
             Experiment.verdict.is_(None),
         )
         .order_by(Experiment.id.desc())

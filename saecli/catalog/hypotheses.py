@@ -15,7 +15,7 @@ from saecli.catalog.dictionaries import DictionaryInfo, get_latents
 from saecli.catalog.opening import catalog_of
 from saecli.catalog.probes import ProbeInfo
 from saecli.catalog.queries import insert_rows
-from saecli.catalog.tables import Artifact, Dictionary, Hypothesis, HypothesisLatent, Latent, Probe
+from saecli.catalog.tables import Dictionary, Hypothesis, HypothesisLatent, Latent, Probe
 from saecli.errors import SaecliError
 from saecli.refs import Concept
 
@@ -62,7 +62,7 @@ def add_hypothesis(
         SaecliError: if there is no such latent.
     """
     dictionary, ids = get_latents(session, concept)
-    digest = plan_hash(dictionary, concept, probe, plan)
+    digest = plan_hash(session, dictionary, concept, probe, plan)
     row = Hypothesis(
         uuid=str(uuid.uuid4()),
         statement=statement,
@@ -85,7 +85,11 @@ def add_hypothesis(
 
 
 def plan_hash(
-    dictionary: DictionaryInfo, concept: Concept, probe: ProbeInfo, plan: Mapping[str, Any]
+    session: Session,
+    dictionary: DictionaryInfo,
+    concept: Concept,
+    probe: ProbeInfo,
+    plan: Mapping[str, Any],
 ) -> str:
     """SHA-256 in hex of a plan and the digests of what it names."""
     whole = {
@@ -93,7 +97,7 @@ def plan_hash(
         "latents": list(concept.latents),
         "dictionary": dictionary.sha256,
         "backbone": probe.backbone.digest,
-        "probe": session.scalar(select(Artifact.sha256).where(Artifact.id == probe.artifact_id)),
+        "probe": probe.sha256,
     }
     text = json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

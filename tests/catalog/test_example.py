@@ -1,3 +1,4 @@
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -5,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from saecli.catalog import artifacts
 from saecli.catalog.dictionaries import dictionary_names, get_dictionary
+from saecli.catalog.example import make_example
 from saecli.catalog.labels import add_label, current_labels
+from saecli.catalog.maintenance import check
 from saecli.catalog.opening import open_catalog
 from saecli.errors import SaecliError
 from saecli.refs import parse_concept
+from tests.catalog.content import train
 
 
 @pytest.fixture
@@ -17,10 +22,7 @@ def example(stocked, tmp_path, monkeypatch):
     """The shipped example as it would lie in a clone, in the working folder."""
     monkeypatch.chdir(tmp_path)
     path = Path("catalog.example.db")
-    shutil.copy(stocked[0], path)
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
-        connection.execute("UPDATE meta SET example = 1")
+    make_example(stocked[0], path)
     return path
 
 
@@ -90,3 +92,20 @@ def test_another_catalog_in_the_way_makes_the_user_choose(example, blank):
     with pytest.raises(SaecliError, match=r"is the shipped example, .*; choose one: --catalog"):
         open_catalog(example, write=True)
     assert Path("catalog.db").read_bytes() == before
+
+
+def test_the_example_is_one_file_without_a_log(example):
+    assert [path.name for path in Path().iterdir()] == ["catalog.example.db"]
+    with closing(sqlite3.connect(example)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert connection.execute("PRAGMA freelist_count").fetchone() == (0,)
+    with open_catalog(example) as catalog, catalog.reading() as session:
+        assert check(session).ok
+
+
+def test_a_catalog_with_files_beside_it_makes_no_example(catalog, content, monkeypatch):
+    monkeypatch.setattr(artifacts, "INSIDE_BYTES", 1000)
+    train(catalog, content.invocation, content.backbone, "large", os.urandom(2000))
+    with pytest.raises(SaecliError, match=r"keeps 1 of its arrays in \./catalog\.files, so"):
+        make_example(catalog.path, Path("example.db"))
+    assert not any(path.name.startswith("example") for path in Path().iterdir())
