@@ -10,8 +10,56 @@ import scipy.stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 9_999  # Davison & Hinkley 1997, section 5.2.3: thousands for 95 % limits
+_AT_ONCE = 2**22  # resampled pictures held together: 32 MB
 
 Interval = tuple[float, float]
+Floats = npt.NDArray[np.float64]
+
+
+def mean_interval(
+    values: npt.ArrayLike,
+    *,
+    seed: int,
+    groups: npt.ArrayLike | None = None,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """Studentised bootstrap interval of a mean over pictures.
+
+    Each resample's error is divided by its own standard error (bootstrap-t: Davison & Hinkley
+    1997, section 5.2.1; Hall 1988, Ann. Stat. 16:927). For 20 pictures it covers as it should
+    where BCa does not: 94–95 % against 92 % for normal and exponential values. Where too many
+    resamples have no spread to divide by, the interval is BCa.
+
+    Args:
+        values: (n,), one per picture.
+        seed: of the resampling.
+        groups: (n,) labels of what is resampled as a whole (frames of one film, pictures of one
+            photographer), instead of single pictures.
+
+    Returns:
+        lower and upper limit; NaN for no picture.
+    """
+    x = np.asarray(values, np.float64)
+    top, bottom = _grouped(x, np.ones_like(x), groups)
+    point = _degenerate(top, bottom)
+    if point is not None:
+        return point
+    estimate, error = _ratio(top, bottom)
+    rng = np.random.default_rng(seed)
+    n, step = len(top), max(1, _AT_ONCE // len(top))
+    scores = []
+    for start in range(0, resamples, step):
+        drawn = rng.integers(0, n, (min(step, resamples - start), n))
+        mean, spread = _ratio(top[drawn], bottom[drawn])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores.append((mean - estimate) / spread)
+    tail = (1 - confidence) / 2
+    with np.errstate(invalid="ignore"):
+        low, high = np.quantile(np.concatenate(scores), [tail, 1 - tail])
+    if not np.isfinite([low, high]).all():
+        return _bca(top, bottom, seed, confidence, resamples)
+    return float(estimate - high * error), float(estimate - low * error)
 
 
 def ratio_interval(
@@ -23,70 +71,23 @@ def ratio_interval(
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
 ) -> Interval:
-    """Bootstrap interval of Σ numerator / Σ denominator, pictures resampled with replacement.
+    """BCa bootstrap interval of a micro share, Σ numerator / Σ denominator over pictures.
 
-    With a denominator of ones it is the interval of a mean; with counts of patches that of a micro
-    share. The limits are bias-corrected and accelerated (BCa: Efron 1987, JASA 82:171), by
-    ``scipy.stats.bootstrap``; where BCa is undefined because nothing varies, both are the estimate.
+    Bias-corrected and accelerated (Efron 1987, JASA 82:171), by ``scipy.stats.bootstrap``; its
+    limits stay between 0 and 1 where the shares do.
 
     Args:
-        numerator, denominator: (n,), one entry per picture.
-        seed: of the resampling.
-        groups: (n,) labels of what is resampled as a whole (frames of one film, pictures of one
-            photographer), instead of single pictures.
+        numerator, denominator: (n,), counts of each picture.
+        seed, groups: as for :func:`mean_interval`.
 
     Returns:
-        lower and upper limit; NaN for no picture or a denominator of zero.
+        lower and upper limit; NaN where there is nothing to count.
     """
-    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    if groups is not None:
-        _, member = np.unique(np.asarray(groups), return_inverse=True)
-        top = np.bincount(member, top).astype(np.float64)
-        bottom = np.bincount(member, bottom).astype(np.float64)
-    if bottom.sum() == 0:
-        return float("nan"), float("nan")
-    estimate = float(top.sum() / bottom.sum())
-    if len(top) < 2 or np.all(top * bottom.sum() == bottom * top.sum()):
-        return estimate, estimate
-
-    def ratio(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], axis: int = -1) -> object:
-        return a.sum(axis=axis) / b.sum(axis=axis)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of degenerate resamples; the result is checked below
-        found = scipy.stats.bootstrap(
-            (top, bottom),
-            ratio,
-            paired=True,
-            vectorized=True,
-            n_resamples=resamples,
-            batch=max(1, 2**22 // len(top)),
-            confidence_level=confidence,
-            method="BCa",
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-    low, high = float(found.low), float(found.high)
-    return (low, high) if np.isfinite([low, high]).all() else (estimate, estimate)
-
-
-def mean_interval(
-    values: npt.ArrayLike,
-    *,
-    seed: int,
-    groups: npt.ArrayLike | None = None,
-    confidence: float = CONFIDENCE,
-    resamples: int = RESAMPLES,
-) -> Interval:
-    """Bootstrap interval of a mean over pictures; see :func:`ratio_interval`."""
-    x = np.asarray(values, np.float64)
-    return ratio_interval(
-        x,
-        np.ones_like(x),
-        seed=seed,
-        groups=groups,
-        confidence=confidence,
-        resamples=resamples,
+    top, bottom = _grouped(
+        np.asarray(numerator, np.float64), np.asarray(denominator, np.float64), groups
     )
+    point = _degenerate(top, bottom)
+    return _bca(top, bottom, seed, confidence, resamples) if point is None else point
 
 
 def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
@@ -95,3 +96,57 @@ def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
         return float("nan"), float("nan")
     found = scipy.stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
     return float(found.low), float(found.high)
+
+
+def _grouped(top: Floats, bottom: Floats, groups: npt.ArrayLike | None) -> tuple[Floats, Floats]:
+    """Sums over each group; the pictures themselves without groups."""
+    if groups is None:
+        return top, bottom
+    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    return (
+        np.bincount(member, top).astype(np.float64),
+        np.bincount(member, bottom).astype(np.float64),
+    )
+
+
+def _degenerate(top: Floats, bottom: Floats) -> Interval | None:
+    """The interval where nothing varies, or where there is nothing; else None."""
+    if bottom.sum() == 0:
+        return float("nan"), float("nan")
+    estimate = float(top.sum() / bottom.sum())
+    if len(top) < 2 or np.allclose(top, estimate * bottom, rtol=1e-12, atol=0):
+        return estimate, estimate
+    return None
+
+
+def _ratio(top: Floats, bottom: Floats) -> tuple[Floats, Floats]:
+    """Σ top / Σ bottom over the last axis, and its standard error (linearised)."""
+    n, total = top.shape[-1], bottom.sum(axis=-1)
+    ratio = top.sum(axis=-1) / total
+    residual = top - ratio[..., None] * bottom
+    return ratio, np.sqrt((residual**2).sum(axis=-1) * n / (n - 1)) / total
+
+
+def _bca(top: Floats, bottom: Floats, seed: int, confidence: float, resamples: int) -> Interval:
+    def ratio(a: Floats, b: Floats, axis: int = -1) -> Floats:
+        shares: Floats = a.sum(axis=axis) / b.sum(axis=axis)
+        return shares
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # of degenerate resamples; the result is checked below
+        found = scipy.stats.bootstrap(
+            (top, bottom),
+            ratio,
+            paired=True,
+            vectorized=True,
+            n_resamples=resamples,
+            batch=max(1, _AT_ONCE // len(top)),
+            confidence_level=confidence,
+            method="BCa",
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+    low, high = float(found.low), float(found.high)
+    if not np.isfinite([low, high]).all():
+        estimate = float(top.sum() / bottom.sum())
+        return estimate, estimate
+    return low, high

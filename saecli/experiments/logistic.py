@@ -33,6 +33,7 @@ def solution_path(
     *,
     balanced: bool = False,
     max_iterations: int = 300,
+    start: tuple[Tensor, Tensor] | None = None,
 ) -> Iterator[tuple[float, Tensor, Tensor]]:
     """Fit one head for each weight decay, the strongest first, each from the last one's solution.
 
@@ -46,6 +47,7 @@ def solution_path(
         weight_decays: of the mean loss, for standardised features.
         balanced: give each class that occurs the same total weight in the loss.
         max_iterations: of L-BFGS per weight decay.
+        start: W and b of a head to begin with, as yielded; else zeros.
 
     Yields:
         weight decay, W (D, C) and b (C,) on raw features: standardisation is folded in; float32,
@@ -60,11 +62,14 @@ def solution_path(
     spectrum, axes = torch.linalg.eigh((z.T @ z).double().cpu() / len(z))
     weight = torch.zeros(x.shape[1], n_classes, dtype=torch.float64)
     bias = torch.zeros(n_classes, dtype=torch.float64)
+    if start is not None:
+        weight = start[0].double() * spread.cpu().double()[:, None]
+        bias = start[1].double() + mean.cpu().double() @ start[0].double()
     for weight_decay in sorted(weight_decays, reverse=True):
         root = (spectrum.clamp_min(0.0) / 4 + weight_decay).sqrt()
         inwards, outwards = (axes / root) @ axes.T, (axes * root) @ axes.T
-        start = torch.cat([outwards @ weight, bias[None]]).numpy()
-        found = _solve(z, y, share, weight_decay, inwards.numpy(), start, max_iterations)
+        packed = torch.cat([outwards @ weight, bias[None]]).numpy()
+        found = _solve(z, y, share, weight_decay, inwards.numpy(), packed, max_iterations)
         weight = inwards @ torch.from_numpy(found[:-1])
         bias = torch.from_numpy(found[-1])
         raw = weight * inverse.cpu().double()[:, None]
@@ -113,6 +118,6 @@ def _solve(
         jac=True,
         method="L-BFGS-B",
         # below, float32 products leave more noise than there is to gain
-        options={"maxiter": max_iterations, "gtol": 1e-5, "ftol": 1e-7, "maxls": 30},
+        options={"maxiter": max_iterations, "gtol": 1e-5, "ftol": 1e-6, "maxls": 30},
     )
     return np.asarray(found.x, dtype=np.float64).reshape(start.shape)

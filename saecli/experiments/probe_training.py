@@ -33,6 +33,7 @@ class ProbeSettings:
     weight_decays: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
     balanced: bool = False  # True: each class weighs the same in the loss, as if equally frequent
     max_patches: int = 100_000  # training patches of a segmentation head, drawn over all pictures
+    search_patches: int = 20_000  # of them, those that the weight decay is chosen on
     max_iterations: int = 300  # of L-BFGS, per weight decay
     seed: int = 0
 
@@ -95,8 +96,8 @@ def train_classification(
         np.where(_member(rest, len(y)), y, -1), settings.validation_share, rng
     )
     x = features.float()
-    decay = _choose(x[fit], y[fit], x[validation], y[validation], len(classes), settings, device)
-    weight, bias = _fit(x[rest], y[rest], len(classes), decay, settings, device)
+    found = _choose(x[fit], y[fit], x[validation], y[validation], len(classes), settings, device)
+    decay, weight, bias = _refit(x[rest], y[rest], found, settings, device)
     probe = Probe("classification", tuple(classes), weight, bias, reads, backbone_digest)
     return TrainedProbe(probe, score(probe, x[test], y[test]), decay, rest, test)
 
@@ -133,7 +134,7 @@ def train_segmentation(
     rng = np.random.default_rng(settings.seed)
     rest, test = _split(usable, settings.test_share, rng)
     fit, validation = _split(rest, settings.validation_share, rng)
-    chosen = _patches(y, fit, settings.max_patches, rng)
+    chosen = _patches(y, fit, settings.search_patches, rng)
     held = _patches(y, validation, settings.max_patches, rng)
     final = _patches(y, rest, settings.max_patches, rng)
     if len(np.unique(y[chosen])) < 2:
@@ -141,7 +142,7 @@ def train_segmentation(
             "the training pictures hold patches of one class only",
             "check the masks and their classes.txt",
         )
-    decay = _choose(
+    found = _choose(
         features[chosen].float(),
         y[chosen],
         features[held].float(),
@@ -150,8 +151,7 @@ def train_segmentation(
         settings,
         device,
     )
-    x = features[final].float()
-    weight, bias = _fit(x, y[final], len(classes), decay, settings, device)
+    decay, weight, bias = _refit(features[final].float(), y[final], found, settings, device)
     probe = Probe("segmentation", tuple(classes), weight, bias, "patches", backbone_digest)
     return TrainedProbe(probe, score(probe, features[test], y[test]), decay, rest, test)
 
@@ -208,6 +208,9 @@ def _patches(
     return pictures[row], patch
 
 
+Head = tuple[float, Tensor, Tensor]  # weight decay, W (D, C), b (C,)
+
+
 def _choose(
     x: Tensor,
     y: Indices,
@@ -216,38 +219,35 @@ def _choose(
     n_classes: int,
     settings: ProbeSettings,
     device: str,
-) -> float:
-    """The weight decay with the lowest held-out cross-entropy; the stronger one on a tie."""
+) -> Head:
+    """The head with the lowest held-out cross-entropy; that of the stronger decay on a tie."""
     truth = torch.from_numpy(y_held)
-    losses: list[tuple[float, float]] = []
-    for decay, weight, bias in _path(x, y, n_classes, settings.weight_decays, settings, device):
-        loss = torch.nn.functional.cross_entropy(x_held @ weight + bias, truth)
-        losses.append((float(loss), -decay))
-    return -min(losses)[1]
-
-
-def _fit(
-    x: Tensor, y: Indices, n_classes: int, decay: float, settings: ProbeSettings, device: str
-) -> tuple[Tensor, Tensor]:
-    ((_, weight, bias),) = _path(x, y, n_classes, (decay,), settings, device)
-    return weight, bias
-
-
-def _path(
-    x: Tensor,
-    y: Indices,
-    n_classes: int,
-    decays: Sequence[float],
-    settings: ProbeSettings,
-    device: str,
-) -> list[tuple[float, Tensor, Tensor]]:
-    return list(
-        solution_path(
-            x.to(device),
-            torch.from_numpy(y).to(device),
-            n_classes,
-            decays,
-            balanced=settings.balanced,
-            max_iterations=settings.max_iterations,
-        )
+    path = solution_path(
+        x.to(device),
+        torch.from_numpy(y).to(device),
+        n_classes,
+        settings.weight_decays,
+        balanced=settings.balanced,
+        max_iterations=settings.max_iterations,
     )
+
+    def loss(head: Head) -> float:
+        _, weight, bias = head
+        return float(torch.nn.functional.cross_entropy(x_held @ weight + bias, truth))
+
+    return min(path, key=loss)
+
+
+def _refit(x: Tensor, y: Indices, head: Head, settings: ProbeSettings, device: str) -> Head:
+    """The same weight decay on more examples, from the head that it gave on fewer."""
+    decay, weight, bias = head
+    (found,) = solution_path(
+        x.to(device),
+        torch.from_numpy(y).to(device),
+        len(bias),
+        [decay],
+        balanced=settings.balanced,
+        max_iterations=settings.max_iterations,
+        start=(weight, bias),
+    )
+    return found

@@ -3,8 +3,8 @@
 The hypothesis: suppressing the latents lowers the margin of A (over B).
 
 *Effect.* Mean over pictures of the margin after minus before, in nats; negative if the suppression
-works. Its 95 % interval is a BCa bootstrap over pictures, or over groups of pictures that belong
-together (Efron 1987, JASA 82:171).
+works. Its 95 % interval is a studentised bootstrap over pictures, or over groups of pictures that
+belong together (see ``intervals``).
 
 *p.* Each kind of control gives a reference distribution of effects of edits that differ from the
 target's in direction alone. p = (1 + number of controls at least as low as the target) / (1 + n):
@@ -69,7 +69,7 @@ class Rule:
     most_without: float = 0.5  # of the effect: how much pictures without A may move
     confidence: float = CONFIDENCE  # of the interval
     resamples: int = RESAMPLES  # of the bootstrap
-    least_images: int = 20  # fewer make no interval: BCa limits need some tail
+    least_images: int = 20  # fewer make no interval that covers as it says
 
     @property
     def least_controls(self) -> int:

@@ -9,12 +9,49 @@ from saecli.experiments.intervals import mean_interval, ratio_interval, wilson
 RNG = np.random.default_rng(0)
 
 
-def test_the_interval_of_a_mean_is_scipys_bca():
-    x = RNG.exponential(size=40)
-    theirs = scipy.stats.bootstrap(
-        (x,), np.mean, n_resamples=9999, method="BCa", rng=np.random.default_rng(5)
-    ).confidence_interval
-    np.testing.assert_allclose(mean_interval(x, seed=5), theirs, rtol=0.02)
+def test_the_interval_of_a_mean_is_the_studentised_bootstrap():
+    """Against a loop over resamples, and against SciPy's BCa where there are many pictures."""
+    x = RNG.exponential(size=25)
+    n, mean, error = len(x), x.mean(), x.std(ddof=1) / 5
+    rng = np.random.default_rng(9)
+    scores = []
+    for _ in range(9999):
+        drawn = rng.choice(x, n)
+        scores.append((drawn.mean() - mean) / (drawn.std(ddof=1) / np.sqrt(n)))
+    low, high = np.quantile(scores, [0.025, 0.975])
+    expected = (mean - high * error, mean - low * error)
+    np.testing.assert_allclose(mean_interval(x, seed=5), expected, atol=0.1 * error)
+    many = RNG.exponential(size=1000)
+    theirs = scipy.stats.bootstrap((many,), np.mean, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(
+        mean_interval(many, seed=5), theirs.confidence_interval, atol=0.1 * many.std() / 31
+    )
+
+
+@pytest.mark.parametrize("kind", ["normal", "exponential", "lognormal"])
+def test_95_percent_intervals_of_20_pictures_cover(kind):
+    rng = np.random.default_rng(0)
+    draw, mean = {
+        "normal": (lambda: rng.normal(size=20), 0.0),
+        "exponential": (lambda: rng.exponential(size=20), 1.0),
+        "lognormal": (lambda: rng.lognormal(0, 0.5, size=20), np.exp(0.125)),
+    }[kind]
+    limits = [mean_interval(draw(), seed=i, resamples=999) for i in range(600)]
+    covered = np.mean([low <= mean <= high for low, high in limits])
+    assert 0.92 < covered < 0.975
+
+
+def test_a_share_of_pictures_is_scipys_bca():
+    hits = (RNG.random(80) < 0.3).astype(float)
+    theirs = scipy.stats.bootstrap((hits,), np.mean, rng=np.random.default_rng(5))
+    got = ratio_interval(hits, np.ones(80), seed=5)
+    np.testing.assert_allclose(got, theirs.confidence_interval, atol=0.02)
+
+
+def test_a_mean_that_rests_on_one_picture_still_gets_limits():
+    values = np.r_[-3.0, np.zeros(29)]
+    low, high = mean_interval(values, seed=0)
+    assert -1 < low < -0.1 <= high <= 0
 
 
 def test_the_same_seed_gives_the_same_interval():
@@ -36,8 +73,9 @@ def test_groups_are_resampled_whole():
     values = RNG.normal(size=60)
     groups = np.array([f"film {i % 12}" for i in range(60)])
     means = np.array([values[groups == g].mean() for g in sorted(set(groups))])
-    grouped = mean_interval(values, seed=0, groups=groups)
-    np.testing.assert_allclose(grouped, mean_interval(means, seed=0), rtol=1e-3)
+    for interval in (mean_interval, lambda x, **k: ratio_interval(x, np.ones(len(x)), **k)):
+        grouped = interval(values, seed=0, groups=groups)
+        np.testing.assert_allclose(grouped, interval(means, seed=0), rtol=1e-3)
 
 
 def test_where_nothing_varies_the_interval_is_a_point():

@@ -50,6 +50,18 @@ def test_the_head_is_scikit_learns_logistic_regression(balanced):
     np.testing.assert_allclose(ours, theirs.predict_proba(z), atol=2e-3)
 
 
+def test_where_the_solver_starts_makes_no_difference():
+    x, y = blobs()
+    truth = torch.from_numpy(y)
+    ((_, *cold),) = solution_path(x, truth, 3, [1e-3])
+    (_, *other), _ = solution_path(x, truth, 3, [1e-1, 1e-4])
+    ((_, *warm),) = solution_path(x, truth, 3, [1e-3], start=tuple(other))
+    ((_, *same),) = solution_path(x, truth, 3, [1e-3], start=tuple(cold), max_iterations=1)
+    expected = (x @ cold[0] + cold[1]).softmax(-1)
+    for weight, bias in (warm, same):
+        torch.testing.assert_close((x @ weight + bias).softmax(-1), expected, atol=2e-3, rtol=0)
+
+
 def test_a_constant_feature_changes_nothing():
     x, y = blobs()
     wide = torch.cat([x, torch.full((len(x), 1), 7.0)], dim=1)
