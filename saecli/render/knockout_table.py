@@ -108,6 +108,10 @@ def _verdict(report: KnockoutReport) -> RenderableType:
                 f"({'at most' if holds else 'more than'} half as much)",
             )
         )
+    elif report.verdict == "inconclusive":
+        reasons.append(
+            (False, f"no picture or patch without {report.class_} to show that it is specific")
+        )
     table = Table.grid(padding=(0, 1))
     for good, words in reasons:
         table.add_row(

@@ -1,0 +1,306 @@
+"""`saecli knockout`, `attribute`, `detect` and `probe`: experiments against controls, on record."""
+
+import shutil
+import signal
+import sqlite3
+import time
+
+import numpy as np
+import pytest
+
+from saecli.demo.writing import write_pictures
+from tests.commands import Saecli, run, start
+
+JAY, NUT = "blue jay", "Clark's nutcracker"
+
+
+@pytest.fixture(scope="session")
+def birds(tmp_path_factory):
+    """Class folders of two twin species to train on, to choose latents on, and to test on."""
+    folder = tmp_path_factory.mktemp("birds")
+    for split, seed in (("train", 1), ("choose", 2), ("test", 3)):
+        for species in (JAY, NUT):
+            write_pictures(folder / split / species, 24, seed, species=species)
+            shutil.rmtree(folder / split / species / "masks")
+            for extra in ("labels.csv", "truth.jsonl"):
+                (folder / split / species / extra).unlink()
+    write_pictures(folder / "twins", 24, 3, species=JAY, counterfactual={"wing": "grey"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bench(trained, models, pictures, birds, tmp_path_factory):
+    """A folder whose catalog has dictionaries and probes."""
+    from saecli.cli.app import main
+
+    folder = tmp_path_factory.mktemp("bench") / "here"
+    shutil.copytree(trained, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        clip, dinov2 = f"clip:{models['clip']}", f"dinov2:{models['dinov2']}"
+        base = ["probe", "train", "-q"]
+        species = [*base, "--images", str(birds / "train"), "--backbone", clip]
+        assert main([*species, "--name", "species"]) == 0
+        masks = ["--masks", str(pictures / "masks"), "--classes", "sand,water,grass,rock,sky"]
+        ground = [*base, "--images", str(pictures), "--backbone", dinov2, *masks]
+        assert main([*ground, "--name", "ground"]) == 0
+    return folder
+
+
+@pytest.fixture
+def saecli_bench(bench, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(bench, folder)
+    return Saecli(folder, monkeypatch, capsys)
+
+
+def knockout(birds, *refs, **options):
+    args = {"images": birds / "test", "probe": "species", "class": JAY, "controls": 19} | options
+    return ["knockout", *refs, *[x for k, v in args.items() for x in (f"--{k}", v)]]
+
+
+def jay_latents(saecli, birds, top=3):
+    found = saecli.json(
+        *("attribute", "clip", "--images", birds / "choose", "--probe", "species"),
+        *("--class", JAY, "--against", NUT, "--top", top),
+    )
+    return [row["ref"] for row in found["latents"]]
+
+
+def test_a_probe_is_listed_with_its_held_out_scores(saecli_bench):
+    probes = {row["name"]: row for row in saecli_bench.json("list")["probes"]}
+    assert probes["species"]["task"] == "classification"
+    assert probes["species"]["classes"] == sorted([JAY, NUT])
+    assert 0 <= probes["species"]["accuracy"] <= 1
+    assert probes["ground"]["task"] == "segmentation"
+    assert 0 < probes["ground"]["mean_iou"] < 1
+    assert saecli_bench.json("probe", "list")["probes"] == list(probes.values())
+
+
+def test_a_zero_shot_probe_needs_no_training(saecli_bench, models, birds):
+    report = saecli_bench.json(
+        *("probe", "train", "--images", birds / "test", "--backbone", f"clip:{models['clip']}"),
+        *("--name", "zero", "--zero-shot"),
+    )
+    assert (report["task"], report["n_train"], report["n_test"]) == ("zero_shot", 0, 48)
+
+
+def test_the_document_has_the_keys_that_programs_rely_on(saecli_bench, birds):
+    latents = jay_latents(saecli_bench, birds)
+    found = saecli_bench.json(*knockout(birds, *latents, expect=NUT, twins=birds / "twins"))
+    assert {
+        *("experiment", "hypothesis", "registered", "latents", "value", "scope", "class"),
+        *("expect", "n_images", "n_excluded", "effect", "ci", "p_value", "alpha"),
+        *("smallest_effect", "seed", "flipped", "changed", "controls", "zero_edit", "ceiling"),
+        *("specificity", "verdict", "before", "after"),
+    } <= set(found)
+    assert set(found["flipped"]) == {"from_class", "to_expected"}
+    assert set(found["controls"]) == {"other_latents", "random_directions"}
+    for control in found["controls"].values():
+        assert {"n", "mean", "sd", "max", "p_value", "flipped", "changed"} <= set(control)
+    assert found["zero_edit"] == {"max_abs_difference": 0.0}
+    assert set(found["ceiling"]) == {"effect", "flipped"}
+    assert {"effect_without", "holds"} <= set(found["specificity"])
+    assert set(found["before"][0]) == {"class", "probability"}
+    assert found["verdict"] in ("supported", "refuted", "inconclusive")
+    assert found["n_images"] == 24
+    assert found["latents"] == sorted(latents, key=lambda ref: int(ref.split(":")[1]))
+    assert found["ci"][0] <= found["effect"] <= found["ci"][1]
+
+
+def test_the_effect_equals_running_the_whole_network_with_the_edit(saecli_bench, birds, models):
+    """An independent computation: the library's own model with a hook that edits the block."""
+    import json
+
+    import open_clip
+    import torch
+    from PIL import Image
+    from safetensors import safe_open
+
+    from saecli.catalog.opening import open_catalog
+    from saecli.catalog.probes import get_probe, read_probe
+    from saecli.experiments.probes import Probe
+
+    (latent,) = jay_latents(saecli_bench, birds, top=1)
+    index = int(latent.split(":")[1])
+    found = saecli_bench.json(*knockout(birds, latent, expect=NUT))
+    saecli_bench("export", "clip", "--out", "d.st")
+    with safe_open(saecli_bench.folder / "d.st", "pt") as file:
+        k = json.loads(file.metadata()["saecli"])["k"]
+        t = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    with open_catalog(saecli_bench.folder / "catalog.db") as catalog, catalog.reading() as session:
+        probe = Probe.from_bytes(read_probe(session, get_probe(session, "species")))
+    folder = models["clip"]
+    model, _, transform = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    model.eval()
+    model.visual.output_tokens = True
+
+    def edit(module, args, output):
+        x = output[:, 1:]
+        a = (x - t["mean"]) / t["scale"] @ t["W_enc"] + t["b_enc"]
+        kept = torch.zeros_like(a).scatter(-1, a.topk(k).indices, 1.0)
+        f = (a.relu() * kept)[..., index]
+        moved = x - (t["scale"] * f[..., None]) * t["W_dec"][index]
+        return torch.cat([output[:, :1], moved], dim=1)
+
+    def margins():
+        files = sorted((birds / "test" / JAY).glob("*.png"))
+        pixels = torch.stack([transform(Image.open(path).convert("RGB")) for path in files])
+        seen = []
+        post = model.visual.ln_post.register_forward_hook(lambda m, i, o: seen.append(o))
+        with torch.no_grad():
+            model.visual(pixels)
+        post.remove()
+        cls = seen[0] if seen[0].ndim == 2 else seen[0][:, 0]
+        logits = cls @ probe.weight + probe.bias
+        a, b = probe.classes.index(JAY), probe.classes.index(NUT)
+        return logits[:, a] - logits[:, b]
+
+    before = margins()
+    hook = model.visual.transformer.resblocks[1].register_forward_hook(edit)
+    after = margins()
+    hook.remove()
+    assert found["effect"] == pytest.approx(float((after - before).mean()), rel=1e-3, abs=1e-5)
+
+
+def test_one_seed_gives_one_result(saecli_bench, birds):
+    (latent,) = jay_latents(saecli_bench, birds, top=1)
+    args = knockout(birds, latent, expect=NUT, seed=4)
+    first, second = saecli_bench.json(*args), saecli_bench.json(*args)
+    for own in ("experiment", "hypothesis"):
+        first.pop(own), second.pop(own)
+    assert first == second
+
+
+def test_an_experiment_is_shown_with_its_latent_and_listed(saecli_bench, birds):
+    (latent,) = jay_latents(saecli_bench, birds, top=1)
+    found = saecli_bench.json(*knockout(birds, latent, expect=NUT))
+    row = {k: found[k] for k in ("hypothesis", "verdict")} | {"number": found["experiment"]}
+    assert saecli_bench.json("show", latent)["experiments"] == [row]
+    assert saecli_bench.json("list")["experiments"] == [row]
+
+
+def test_pictures_that_chose_the_latents_take_no_part(saecli_bench, birds):
+    latents = jay_latents(saecli_bench, birds)
+    outcome = saecli_bench(*knockout(birds, *latents, images=birds / "choose"))
+    assert outcome.code == 1
+    assert "24 left out because they helped to choose the latents" in outcome.sentence
+    assert saecli_bench.json("list")["experiments"] == []
+
+
+def test_segmentation_tells_what_changed_inside_and_elsewhere(saecli_bench, pictures):
+    found = saecli_bench.json(
+        *("detect", "dinov2", "--images", pictures, "--class", "sky", "--top", "2"),
+    )
+    assert {"dictionary", "class", "n_images", "latents"} <= set(found)
+    assert {"ref", "f1", "precision", "recall", "auroc"} <= set(found["latents"][0])
+    refs = [row["ref"] for row in found["latents"]]
+    assert saecli_bench("knockout", *refs, "--images", pictures, "--probe", "ground", "--class",
+                        "sky").code == 1  # the pictures chose the latents  # fmt: skip
+    other = saecli_bench.folder / "other"
+    write_pictures(other, 40, 11)
+    knocked = saecli_bench.json(
+        *("knockout", *refs, "--images", other, "--probe", "ground", "--class", "sky"),
+        *("--value", "set:-2", "--controls", "19"),
+    )
+    assert set(knocked["changed"]) == {"target", "other"}
+    assert 0 <= knocked["changed"]["target"] <= 1
+    assert knocked["controls"]["random_directions"]["changed"]["target"] is not None
+
+
+def test_detect_equals_scikit_learn(saecli_bench, birds, models):
+    from sklearn.metrics import roc_auc_score
+
+    args = ("--positives", birds / "test" / JAY, "--negatives", birds / "test" / NUT)
+    found = saecli_bench.json("detect", "clip", *args, "--top", "48")
+    from saecli.catalog.dictionaries import get_dictionary
+    from saecli.catalog.opening import open_catalog
+    from saecli.images.sources import open_source
+    from saecli.progress import SILENT
+    from saecli.workflows.models import backbone_of, load_dictionary
+    from saecli.workflows.subjects import pixel_loader
+
+    with open_catalog(saecli_bench.folder / "catalog.db") as catalog:
+        with catalog.reading() as session:
+            info = get_dictionary(session, "clip")
+        backbone = backbone_of(info, SILENT)
+        dictionary = load_dictionary(catalog, info, "cpu")
+    files = [f for s in (JAY, NUT) for f in open_source(birds / "test" / s).files]
+    pixels = pixel_loader(backbone, files)(np.arange(48))
+    maxima = dictionary.encode(backbone.record(pixels, 1).patches).amax(dim=1).numpy()
+    truth = np.repeat([1, 0], 24)
+    for row in found["latents"]:
+        column = maxima[:, int(row["ref"].split(":")[1])]
+        assert row["auroc"] == pytest.approx(roc_auc_score(truth, column), abs=1e-9)
+
+
+def test_without_arguments_it_tests_the_last_observation(saecli_bench, birds):
+    picture = birds / "choose" / JAY / "000002.png"
+    seen = saecli_bench.json("inspect", picture, "--patches", "5-10")
+    outcome = saecli_bench("knockout", "--images", birds / "test", "--controls", "19", "--json")
+    if outcome.code == 0:
+        assert outcome.document["latents"] == [seen["latents"][0]["ref"]]
+        assert outcome.document["class"] in (JAY, NUT)
+    else:  # the class that a random network predicts may not be told apart
+        assert "never fire" in outcome.sentence
+
+
+def test_an_interrupt_keeps_what_is_done_and_the_same_command_goes_on(
+    saecli_bench, birds, tmp_path
+):
+    latents = jay_latents(saecli_bench, birds)
+    args = [*knockout(birds, *latents, expect=NUT, controls=999), "--json"]
+    process = start(saecli_bench.folder, *args)
+    database = f"file:{saecli_bench.folder / 'catalog.db'}?mode=ro"
+    deadline = time.monotonic() + 120
+    n = 0
+    while n == 0 and process.poll() is None and time.monotonic() < deadline:
+        with sqlite3.connect(database, uri=True) as raw:
+            (n,) = raw.execute("select count(*) from trial where figures is not null").fetchone()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "which are kept" in err
+    assert saecli_bench.json("list")["experiments"] == []
+    resumed = run(saecli_bench.folder, *args)
+    assert resumed.code == 0, resumed.err
+    fresh = run(saecli_bench.folder, *args)
+    first, second = resumed.document, fresh.document
+    assert first["experiment"] == 1
+    for own in ("experiment", "hypothesis"):
+        first.pop(own), second.pop(own)
+    assert first == second
+
+
+def refuses(outcome, code, *words):
+    assert outcome.code == code, outcome.err
+    for word in words:
+        assert word in outcome.sentence
+
+
+def test_wrong_input(saecli_bench, birds, pictures):
+    refuses(saecli_bench(*knockout(birds, "clip:3", "dinov2:3")), 2, "of 2 dictionaries")
+    refuses(saecli_bench(*knockout(birds, "clip:99")), 1, "99")
+    unknown = {"class": "bluejay"}
+    refuses(saecli_bench(*knockout(birds, "clip:3", **unknown)), 1, "no class 'bluejay'", JAY)
+    refuses(saecli_bench(*knockout(birds, "clip:3", expect=JAY)), 1, "compared with itself")
+    refuses(saecli_bench(*knockout(birds, "clip:3", probe="nope")), 1, "no probe 'nope'", "species")
+    refuses(saecli_bench(*knockout(birds, "clip:3", probe="ground", **{"class": "sky"})), 1)
+    refuses(saecli_bench(*knockout(birds, "clip:3", value="half")), 2, "no value")
+    refuses(saecli_bench(*knockout(birds, "clip:3", scope="some")), 2, "no scope")
+    refuses(saecli_bench(*knockout(birds, "clip:3", scope="99")), 2, "beyond the 4×4 grid")
+    refuses(saecli_bench("knockout", "clip:3"), 2, "--images", "--probe", "--class")
+    refuses(saecli_bench("knockout"), 1, "nothing was observed yet")
+    only = birds / "test" / NUT
+    refuses(saecli_bench(*knockout(birds, "clip:3", images=only)), 1)
+    few = {"controls": 5}
+    refuses(saecli_bench(*knockout(birds, "clip:3", **few)), 1, "controls")
+    assert saecli_bench.json("list")["experiments"] == []
+
+
+def test_a_latent_that_never_fires_there(saecli_bench, birds):
+    rows = saecli_bench.json("show", "clip", "--sort", "index", "--top", "48")["latents"]
+    silent = [row["ref"] for row in rows if row["density"] == 0]
+    assert silent, "the tiny dictionary has a dead latent"
+    refuses(saecli_bench(*knockout(birds, silent[0])), 1, "never fire")
