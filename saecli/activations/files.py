@@ -2,10 +2,10 @@
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO
 
 from saecli.errors import SaecliError
@@ -21,11 +21,10 @@ def write_whole(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         SaecliError: if the disk is full or the place can't be written.
     """
-    temporary: Path | None = None
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -38,9 +37,9 @@ def write_whole(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def _remove(path: Path | None) -> None:
-    if path is not None:
-        path.unlink(missing_ok=True)
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # where its folder can't be, neither is it
+        path.unlink()
 
 
 def _unwritable(path: Path, error: OSError) -> SaecliError:

@@ -16,7 +16,7 @@ from saecli.sae.settings import TrainSettings, resolve
 from saecli.sae.state import SavedRun
 from saecli.sae.weights import NAMES, Normalisation, Weights, best_gain, from_data
 
-ADAM_BETAS = (0.9, 0.999)  # Gao et al. 2024, arXiv 2406.04093, section A.5
+ADAM_BETAS = (0.9, 0.999)  # Gao et al. 2024, arXiv 2406.04093, section A.3
 ADAM_EPS = 6.25e-10  # the same
 GAIN_SAMPLE = 4096  # patches on which the encoder's first length is fitted
 DIVERGED = 10.0  # times the data's variance, or the first interval's error if that was larger

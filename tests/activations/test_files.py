@@ -22,6 +22,12 @@ def test_a_file_appears_with_its_folder(tmp_path):
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"content"
 
 
+def test_others_may_read_it_as_any_new_file(tmp_path):
+    write(tmp_path / "file", b"x")
+    (tmp_path / "plain").write_bytes(b"x")
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), ValueError("x")])
 def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path, failure):
     path = tmp_path / "file"

@@ -1,4 +1,4 @@
-"""Evaluation against design.md section 3, computed naively in float64."""
+"""Evaluation against its formulas, computed naively in float64."""
 
 import numpy as np
 import pytest

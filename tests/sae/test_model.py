@@ -23,7 +23,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def reference_encode(dictionary: Dictionary, x: np.ndarray) -> np.ndarray:
-    """design.md section 3, patch by patch and latent by latent, in float64."""
+    """The formula, patch by patch and latent by latent, in float64."""
     weights = {
         name: value.double().numpy()
         for name, value in vars(dictionary).items()
