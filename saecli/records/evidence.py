@@ -1,0 +1,144 @@
+"""What comparisons, detectors, attributions and experiments report."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from saecli.records.looking import MatchRow
+
+
+@dataclass(frozen=True)
+class CompareReport:
+    source: dict[str, str | None]
+    target: str
+    method: str
+    matches: list[MatchRow]
+    counterpart: str | None
+    reason: str | None
+    untrained_score: float | None
+    beyond_untrained: bool | None
+    n_images: int
+    n_active: int
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """The best match of one latent of a dictionary; ``counterpart`` says if it passes the rule."""
+
+    ref: str
+    label: str | None
+    match: str
+    score: float
+    adjusted_p: float
+    counterpart: bool
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class OneWay:
+    """A dictionary's latents looked for in another; those that fire on too few images left out."""
+
+    source: str
+    target: str
+    n_comparable: int
+    n_found: int
+    share: float | None
+    n_beyond_untrained: int | None
+    latents: list[Counterpart]
+
+
+@dataclass(frozen=True)
+class DictionaryComparison:
+    source: str
+    target: str
+    method: str
+    image_set: str
+    n_images: int
+    forward: OneWay
+    backward: OneWay
+
+
+@dataclass(frozen=True)
+class DetectedLatent:
+    ref: str
+    f1: float
+    precision: float
+    recall: float
+    auroc: float
+    threshold: float
+    label: str | None
+
+
+@dataclass(frozen=True)
+class DetectReport:
+    dictionary: str
+    class_: str
+    n_images: int
+    n_positive: int
+    n_negative: int
+    latents: list[DetectedLatent]
+    untrained_score: float | None = None
+    beyond_untrained: bool | None = None
+
+
+@dataclass(frozen=True)
+class AttributedLatent:
+    ref: str
+    attribution: float
+    twin_loss: float | None
+    density: float | None
+    label: str | None
+
+
+@dataclass(frozen=True)
+class AttributeReport:
+    class_: str
+    against: str | None
+    n_images: int
+    latents: list[AttributedLatent]
+
+
+@dataclass(frozen=True)
+class ClassProbability:
+    class_: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class ControlReport:
+    n: int
+    mean: float
+    sd: float
+    max: float
+    p_value: float
+    flipped: dict[str, float | None]
+    changed: dict[str, float | None] | None
+
+
+@dataclass(frozen=True)
+class KnockoutReport:
+    experiment: int
+    hypothesis: int
+    registered: bool
+    latents: list[str]
+    value: str
+    scope: str
+    class_: str
+    expect: str | None
+    n_images: int
+    n_excluded: int
+    effect: float
+    ci: list[float]
+    p_value: float
+    alpha: float
+    smallest_effect: float
+    seed: int
+    flipped: dict[str, float | None]
+    changed: dict[str, float | None] | None
+    controls: dict[str, ControlReport]
+    zero_edit: dict[str, float]
+    ceiling: dict[str, Any] | None
+    specificity: dict[str, Any]
+    verdict: str
+    before: list[ClassProbability]
+    after: list[ClassProbability]
+    extras: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,106 @@
+"""What the commands that look at latents report."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from saecli.records.listing import DictionaryRow, ExperimentRow
+from saecli.records.values import Exemplar, ImageRef
+
+
+@dataclass(frozen=True)
+class InspectedLatent:
+    ref: str
+    activation: float
+    label: str | None
+    density: float | None
+    exemplars: list[Exemplar]
+
+
+@dataclass(frozen=True)
+class InspectReport:
+    image: ImageRef
+    dictionary: str
+    patches: list[int]
+    observation: int
+    latents: list[InspectedLatent]
+    grid: list[int]
+    sheet: str | None
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One label in a latent's history; ``status`` is current, superseded, refuted or retired."""
+
+    number: int
+    text: str
+    author: str
+    created: datetime
+    status: str
+    note: str | None
+
+
+@dataclass(frozen=True)
+class MatchRow:
+    ref: str
+    score: float
+    ci: list[float] | None
+    p_value: float | None
+    label: str | None
+    exemplars: list[Exemplar]
+
+
+@dataclass(frozen=True)
+class ShowReport:
+    ref: str
+    label: str | None
+    labels: list[LabelRow]
+    density: float | None
+    mean_activation: float | None
+    max_activation: float | None
+    image_set: str | None
+    histogram: dict[str, list[float]] | None
+    exemplars: list[Exemplar]
+    quantiles: list[Exemplar]
+    random_actives: list[Exemplar]
+    matches: list[MatchRow]
+    experiments: list[ExperimentRow]
+
+
+@dataclass(frozen=True)
+class ShownLatent:
+    ref: str
+    label: str | None
+    density: float
+    mean_activation: float
+    max_activation: float
+
+
+@dataclass(frozen=True)
+class ShowDictionaryReport:
+    dictionary: DictionaryRow
+    latents: list[ShownLatent]
+    n_dead: int
+    sort: str
+    training: list[dict[str, float]]
+    command: str | None
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    ref: str
+    label: str
+    number: int
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    ref: str
+    label: str | None
+    score: float
+    exemplars: list[Exemplar]
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    query: str
+    results: list[SearchResult]

@@ -1,0 +1,67 @@
+"""What the commands that make something report."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainedDictionary:
+    name: str
+    explained_variance: float
+    l0: float
+    dead_fraction: float
+    n_latents: int
+    patches_seen: int
+    seconds: float
+    patches_per_second: float
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    dictionaries: list[TrainedDictionary]
+    probes: list[str]
+    skipped: list[str]
+    catalog: str
+
+
+@dataclass(frozen=True)
+class ProfileReport:
+    dictionary: str
+    image_set: str
+    n_images: int
+    n_patches: int
+    n_latents: int
+    n_alive: int
+    seconds: float
+    skipped: list[str]
+
+
+@dataclass(frozen=True)
+class ProbeReport:
+    name: str
+    task: str
+    classes: list[str]
+    n_train: int
+    n_test: int
+    accuracy: float
+    mean_iou: float | None
+
+
+@dataclass(frozen=True)
+class DefaultReport:
+    default: str
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    dictionary: str
+    format: str
+    out: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    out: str
+    n: int
+    seed: int
+    counterfactual: dict[str, str]
