@@ -56,5 +56,5 @@ def measure(dictionary: Dictionary, batches: Iterable[Tensor]) -> Activity:
                 f = dictionary.encode(x.to(dictionary.device, dictionary.dtype))
                 n_patches += len(f)
                 n_active += (f > 0).sum(dim=0)
-                total += f.clamp_min(0.0).sum(dim=0, dtype=torch.float64).cpu().numpy()
+                total += f.clamp_min(0.0).sum(dim=0).cpu().double().numpy()
     return Activity(n_patches, n_active.cpu().numpy(), total)

@@ -100,7 +100,7 @@ def _activation(dictionary: Dictionary, latent: int, x: Tensor) -> npt.NDArray[n
             dictionary.encode(picture.to(dictionary.device, dictionary.dtype))[:, latent]
             for picture in x
         ]
-    found: npt.NDArray[np.float64] = torch.stack(pictures).double().cpu().numpy()
+    found: npt.NDArray[np.float64] = torch.stack(pictures).cpu().double().numpy()
     return found
 
 

@@ -92,6 +92,7 @@ class LatentArm:
     def __post_init__(self) -> None:
         self.edit.check(self.dictionary)
         object.__setattr__(self, "directions", self.dictionary.W_dec[list(self.edit.latents)])
+        object.__setattr__(self, "reference", self.reference.to(self.directions))
 
     @property
     def description(self) -> dict[str, Any]:

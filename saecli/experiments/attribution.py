@@ -68,7 +68,7 @@ def attribute(
             for g, x in zip(slopes, points, strict=True):
                 along = dictionary.scale * (g @ dictionary.W_dec.T)
                 moved = -dictionary.encode(x) * along
-                total += moved.sum(dim=0, dtype=torch.float64).cpu().numpy()
+                total += moved.sum(dim=0).cpu().double().numpy()
     if not n_images:
         raise SaecliError("no picture shows the class", "choose pictures that do, or another class")
     return Attribution(total / n_images, n_images)

@@ -169,7 +169,7 @@ def random_directions(target: LatentArm, n: int, *, seed: int) -> list[PushArm]:
         rng = np.random.default_rng((seed, _DIRECTIONS, number))
         drawn = rng.normal(size=(width, dictionary.d_model))
         unit = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-        directions = torch.from_numpy(unit).to(dictionary.W_dec)
+        directions = torch.from_numpy(unit).to(dictionary.dtype).to(dictionary.device)
         arms.append(
             PushArm(
                 "random_directions",

@@ -59,7 +59,7 @@ def solution_path(
     inverse = torch.where(constant, 0.0, 1.0 / spread.clamp_min(1e-30))
     z = (x - mean) * inverse
     share = _shares(y, n_classes, balanced)
-    spectrum, axes = torch.linalg.eigh((z.T @ z).double().cpu() / len(z))
+    spectrum, axes = torch.linalg.eigh((z.T @ z).cpu().double() / len(z))
     weight = torch.zeros(x.shape[1], n_classes, dtype=torch.float64)
     bias = torch.zeros(n_classes, dtype=torch.float64)
     if start is not None:
@@ -96,20 +96,21 @@ def _solve(
     """L-BFGS over V (D, C) and the bias, packed as (D + 1, C); W = inwards @ V."""
     rows = torch.arange(len(y), device=y.device)
 
+    def onto(values: npt.NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(values).to(z.dtype).to(z.device)
+
     def loss(packed: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         theta = packed.reshape(start.shape)
         w = inwards @ theta[:-1]
-        log_p = torch.log_softmax(
-            torch.addmm(torch.from_numpy(theta[-1]).to(z), z, torch.from_numpy(w).to(z)), dim=1
-        )
-        nll = -(log_p[rows, y] * share).sum(dtype=torch.float64)
+        log_p = torch.log_softmax(torch.addmm(onto(theta[-1]), z, onto(w)), dim=1)
+        nll = -(log_p[rows, y] * share).cpu().double().sum()
         residual = log_p.exp_()
         residual[rows, y] -= 1.0
         residual *= share[:, None]
         slope = (residual.T @ z).T.cpu().double().numpy() + weight_decay * w
         gradient = np.empty_like(theta)
         gradient[:-1] = inwards.T @ slope
-        gradient[-1] = residual.sum(dim=0, dtype=torch.float64).cpu().numpy()
+        gradient[-1] = residual.sum(dim=0).cpu().double().numpy()
         return float(nll) + 0.5 * weight_decay * float((w**2).sum()), gradient.ravel()
 
     found = scipy.optimize.minimize(

@@ -77,6 +77,10 @@ class Bench:
         logits = self.probe.logits(self.backbone.resume(output, self.layer))
         return logits if logits.ndim == 3 else logits[:, None]
 
+    def figures_of(self, output: LayerOutput) -> Tensor:
+        """The same on the CPU in float32: not every device can count in float64."""
+        return self.logits(output).float().cpu()
+
 
 @dataclass(frozen=True, eq=False)
 class Regions:
@@ -148,8 +152,8 @@ def _run_batch(
     positions: npt.NDArray[np.int64],
     regions: Regions | None,
 ) -> dict[int, Figures]:
-    baseline = bench.logits(batch.output)
-    still = bench.logits(zero.apply(batch))
+    baseline = bench.figures_of(batch.output)
+    still = bench.figures_of(zero.apply(batch))
     units = _Units.of(bench, baseline, positions, regions)
     parts = [units.measure(baseline[None]), units.measure(still[None])]
     n = len(positions)
@@ -157,7 +161,7 @@ def _run_batch(
     for start in range(0, len(arms), step):
         outputs = [arm.apply(batch) for arm in arms[start : start + step]]
         joined = LayerOutput(torch.cat([o.tokens for o in outputs]), batch.output.n_prefix)
-        logits = bench.logits(joined)
+        logits = bench.figures_of(joined)
         parts.append(units.measure(logits.view(len(outputs), n, *logits.shape[1:])))
         if start == 0:
             after = logits[:n]
@@ -204,8 +208,8 @@ class _Units:
             target = before == bench.contrast.a
             other = ~target
         else:
-            target = torch.from_numpy(regions.target[positions]).to(before.device)
-            other = torch.from_numpy(regions.other[positions]).to(before.device)
+            target = torch.from_numpy(regions.target[positions])
+            other = torch.from_numpy(regions.other[positions])
         return cls(bench.contrast, target, other, before, segmentation)
 
     def measure(self, logits: Tensor) -> Figures:
@@ -227,18 +231,18 @@ class _Units:
             "changed_target": _count(self.target & changed),
             "changed_other": _count(self.other & changed),
         }
-        return {name: value.cpu().numpy() for name, value in found.items()}
+        return {name: value.numpy() for name, value in found.items()}
 
     def counts(self) -> Figures:
         was_a = self.target & (self.before == self.contrast.a)
         found = {"n_target": self.target, "n_other": self.other, "n_a": was_a}
-        return {name: _count(where)[:, None].cpu().numpy() for name, where in found.items()}
+        return {name: _count(where)[:, None].numpy() for name, where in found.items()}
 
     def probabilities(self, logits: Tensor) -> npt.NDArray[np.float32]:
         """(b, n_classes), mean over the target units."""
-        p = logits.float().softmax(dim=-1)
+        p = logits.softmax(dim=-1)
         weight = self.target / self.target.sum(dim=1, keepdim=True).clamp_min(1)
-        found: npt.NDArray[np.float32] = (p * weight[..., None]).sum(dim=1).cpu().numpy()
+        found: npt.NDArray[np.float32] = (p * weight[..., None]).sum(dim=1).numpy()
         return found
 
 
@@ -253,7 +257,7 @@ def _count(where: Tensor) -> Tensor:
 
 
 def _largest(difference: Tensor) -> npt.NDArray[np.float64]:
-    largest: npt.NDArray[np.float64] = difference.abs().amax(dim=(1, 2)).double().cpu().numpy()
+    largest: npt.NDArray[np.float64] = difference.abs().amax(dim=(1, 2)).double().numpy()
     return largest[:, None]
 
 
@@ -262,10 +266,10 @@ def _aftermath(target: LatentArm, batch: Encoded) -> Figures:
     latents = list(target.edit.latents)
     moved = target.coefficients(batch)
     edited = (moved != 0).any(dim=-1)
-    norm = torch.linalg.vector_norm(target.displacement(batch), dim=-1).double().sum(dim=1)
+    norm = torch.linalg.vector_norm(target.displacement(batch), dim=-1).sum(dim=1)
     after = target.dictionary.encode(target.apply(batch).patches.to(batch.x.dtype))[..., latents]
-    sums = [(f.double().sum(dim=-1) * edited).sum(dim=1) for f in (batch.f[..., latents], after)]
+    sums = [(f.sum(dim=-1) * edited).sum(dim=1) for f in (batch.f[..., latents], after)]
     return {
-        "residual": torch.stack(sums, dim=1).cpu().numpy(),
-        "edit_norm": torch.stack([norm, edited.sum(dim=1).double()], dim=1).cpu().numpy(),
+        "residual": torch.stack(sums, dim=1).cpu().double().numpy(),
+        "edit_norm": torch.stack([norm, edited.sum(dim=1)], dim=1).cpu().double().numpy(),
     }
