@@ -78,7 +78,6 @@ PRESETS: dict[str, TrainSettings] = {
         lr_warmup=500,
         decay=0.0,
         l1_warmup=500,
-        estimate=524_288,
     ),
     # the built-in world: reaches 0.87 explained variance at L0 8 in about a minute
     "fieldguide": TrainSettings(

@@ -8,6 +8,7 @@ from torch import Tensor
 from saecli.errors import SaecliError
 from saecli.sae.model import Activation, Dictionary, Identity
 
+ESTIMATE_ROWS = 4096  # in float64 at a time
 NAMES = ("W_enc", "b_enc", "W_dec", "b_dec")
 
 
@@ -32,15 +33,19 @@ class Normalisation:
         Raises:
             SaecliError: if the patches are all alike.
         """
-        mean = sample.double().mean(dim=0)
-        centred = sample.double() - mean
-        scale = float(torch.linalg.vector_norm(centred, dim=1).mean()) / sample.shape[1] ** 0.5
+        n, d_model = sample.shape
+        mean = sample.sum(dim=0, dtype=torch.float64) / n
+        length, energy = 0.0, 0.0
+        for start in range(0, n, ESTIMATE_ROWS):
+            centred = sample[start : start + ESTIMATE_ROWS].double() - mean
+            length += float(torch.linalg.vector_norm(centred, dim=1).sum())
+            energy += float(centred.square().sum())
+        scale = length / n / d_model**0.5
         if scale <= 1e-12 * max(1.0, float(mean.abs().max())):
             raise SaecliError(
                 "the activations of all patches are alike", "give pictures that show something"
             )
-        variance = float(centred.square().sum()) / (len(sample) * scale**2)
-        return cls(mean.float(), torch.tensor([scale], dtype=torch.float32), variance)
+        return cls(mean.float(), torch.tensor([scale]), energy / (n * scale**2))
 
     def apply(self, x: Tensor) -> Tensor:
         """z (n, d_model) of activations x (n, d_model)."""

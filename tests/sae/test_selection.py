@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saecli.sae.selection import largest
@@ -13,6 +13,7 @@ def reference(row: list[float], k: int) -> list[int]:
     return sorted(range(len(row)), key=lambda i: (-row[i], i))[:k]
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 6).flatmap(
         lambda width: st.tuples(

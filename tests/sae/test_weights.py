@@ -11,7 +11,7 @@ from tests.sae.objectives.textbook import random_weights
 
 def test_normalised_patches_are_centred_with_mean_norm_root_d():
     generator = torch.Generator().manual_seed(0)
-    x = 5 * torch.randn(400, 16, generator=generator) + 100 * torch.randn(16, generator=generator)
+    x = 5 * torch.randn(5000, 16, generator=generator) + 100 * torch.randn(16, generator=generator)
     normalisation = Normalisation.estimate(x)
     mean = x.double().numpy().mean(axis=0)
     scale = np.linalg.norm(x.double().numpy() - mean, axis=1).mean() / 4
