@@ -11,7 +11,7 @@ import saecli
 
 ROOT = Path(saecli.__file__).parent
 
-GROUND = {"errors", "refs", "grid", "records", "progress"}
+GROUND = {"errors", "files", "refs", "grid", "records", "progress"}
 MATHS = {
     "images": set(),
     "backbones": {"images"},

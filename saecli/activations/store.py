@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saecli.activations.files import write_whole
 from saecli.errors import SaecliError
+from saecli.files import write_whole
 from saecli.images.loading import ImageInfo, Skipped
 
 FORMAT = 1

@@ -94,6 +94,8 @@ def store_profile(
     n_latents = len(arrays.n_active)
     if n_latents != dictionary.n_latents:
         raise ValueError(f"{n_latents} latents profiled, the dictionary has {dictionary.n_latents}")
+    if arrays.n_images != image_set.n_images:
+        raise ValueError(f"{arrays.n_images} images profiled, the set has {image_set.n_images}")
     signature = BytesIO()
     np.save(signature, arrays.signature.astype(np.float16), allow_pickle=False)
     with catalog.writing() as session:

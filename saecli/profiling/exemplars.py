@@ -12,12 +12,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from saecli.profiling.draws import HASH_BITS, uniform_bits
 from saecli.profiling.encoding import Firings
 from saecli.profiling.maps import PatchMaps, to_levels
 from saecli.profiling.statistics import Peaks
 
-_HASH_BITS = 40
-_NEVER = np.uint64(1 << _HASH_BITS)
+_NEVER = np.uint64(1 << HASH_BITS)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Shortlist:
     def add(self, firings: Firings, peaks: Peaks) -> None:
         """Offer a group of images; groups come in image order."""
         image = firings.images[peaks.row]
-        key = _hash(self.seed, peaks.latent, image)
+        key = uniform_bits(self.seed, peaks.latent, image)
         passes = (peaks.value > self._floor[peaks.latent]) | (key < self._ceiling[peaks.latent])
         slot = np.full(len(firings.images) * self.n_latents, -1, dtype=np.int64)
         slot[peaks.cell[passes]] = np.arange(np.count_nonzero(passes))
@@ -143,20 +143,6 @@ class Shortlist:
         )
 
 
-def _hash(seed: int, latent: NDArray[np.int64], image: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """40 uniform bits of (seed, latent, image).
-
-    The finaliser of SplitMix64 (Steele, Lea and Flood 2014, OOPSLA), once for each word.
-    """
-    state = np.full(latent.shape, seed & (2**64 - 1), dtype=np.uint64)
-    for word in (latent, image):
-        state = state + np.uint64(0x9E3779B97F4A7C15) + word.astype(np.uint64)
-        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        state = state ^ (state >> np.uint64(31))
-    return state >> np.uint64(64 - _HASH_BITS)
-
-
 def _by_value(pairs: _Candidates) -> NDArray[np.int64]:
     """Order by latent, then value descending; pairs are in image order, so ties are too."""
     bits = np.uint64(2**32 - 1) - pairs.value.view(np.uint32).astype(np.uint64)
@@ -165,7 +151,7 @@ def _by_value(pairs: _Candidates) -> NDArray[np.int64]:
 
 def _by_hash(pairs: _Candidates) -> NDArray[np.int64]:
     """Order by latent, then hash ascending, then image."""
-    latent = pairs.latent.astype(np.uint64) << np.uint64(_HASH_BITS)
+    latent = pairs.latent.astype(np.uint64) << np.uint64(HASH_BITS)
     return np.argsort(latent | pairs.key, kind="stable")
 
 

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from saecli.errors import SaecliError
 from saecli.profiling.encoding import encode_group, regroup
 from saecli.profiling.exemplars import Shortlist
 from saecli.profiling.maps import PatchMaps
+from saecli.profiling.signatures import Signatures
 from saecli.profiling.statistics import Statistics, find_peaks, histogram_edges
 from saecli.progress import SILENT, Progress
 from saecli.sae.model import Dictionary
-
-_LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
@@ -110,24 +110,10 @@ class Profile:
         return self.sum / np.maximum(1, self.n_active)
 
 
-def choose_signature_images(n_images: int, size: int, seed: int) -> NDArray[np.int64]:
-    """(min(n_images, size),) int64, ascending: the images whose maxima make the signature.
-
-    A uniform draw that depends on the set's size and the seed alone, never on a dictionary's
-    latents, so that every dictionary profiled on the set has its signature on the same images.
-    The price: in a set larger than ``size`` a latent that fires on a share q of the images has
-    about q · size of them in its signature, and below 20 it can't be compared.
-    """
-    if n_images <= size:
-        return np.arange(n_images, dtype=np.int64)
-    drawn = np.random.default_rng(seed).choice(n_images, size, replace=False)
-    return np.sort(drawn).astype(np.int64)
-
-
 def profile(
     dictionary: Dictionary,
     batches: Iterable[tuple[int, Tensor]],
-    n_images: int,
+    most_images: int,
     settings: ProfileSettings | None = None,
     progress: Progress = SILENT,
 ) -> Profile:
@@ -137,50 +123,45 @@ def profile(
 
     Args:
         dictionary: the SAE; its device and dtype are used.
-        batches: (index of the first image, (b, P, D) activations in the backbone's units), in
-            ascending order, one grid.
-        n_images: how many images will come.
+        batches: (index of the first image, (b, P, D) activations in the backbone's units), from
+            image 0 on without a gap, one grid.
+        most_images: how many images will come at most; where some turn out to be broken, fewer do.
         settings: what to keep; the defaults where None.
         progress: told of each group of images.
 
     Raises:
-        SaecliError: if an activation is NaN or infinite.
-        ValueError: if the images aren't 0 to n_images - 1, ascending, at least one.
+        SaecliError: if an activation is NaN or infinite, or no image came.
+        ValueError: if images are out of order, missing between others, or too many.
     """
     settings = settings or ProfileSettings()
-    if n_images < 1:
-        raise ValueError("no images to profile")
     n_latents = dictionary.n_latents
     edges = histogram_edges(settings.n_bins, settings.histogram_low, settings.histogram_high)
     statistics = Statistics(n_latents, edges)
     shortlist = Shortlist(n_latents, settings.n_exemplars, settings.n_sample, settings.seed)
-    chosen = choose_signature_images(n_images, settings.signature_images, settings.seed)
-    column = np.full(n_images, -1, dtype=np.int64)
-    column[chosen] = np.arange(len(chosen))
-    signature = np.zeros((n_latents, len(chosen)), dtype=np.float16)
-    seen, n_patches = 0, 0
-    with progress.task("profiling", n_images, "images") as task:
+    signatures = Signatures(n_latents, settings.signature_images, most_images, settings.seed)
+    n_images, n_patches = 0, 0
+    with progress.task("profiling", most_images, "images") as task:
         for images, x in regroup(batches, n_latents):
-            if images[-1] >= n_images:
-                raise ValueError(f"image {images[-1]} of a set of {n_images}")
+            n_images += len(images)
+            if images[-1] != n_images - 1 or n_images > most_images:
+                raise ValueError(f"image {images[-1]} as number {n_images} of {most_images}")
             firings = encode_group(dictionary, images, x)
             peaks = find_peaks(firings, n_latents)
             statistics.add(firings, peaks)
             shortlist.add(firings, peaks)
-            place = column[images[peaks.row]]
-            kept = place >= 0
-            values = np.minimum(peaks.value[kept], _LARGEST_HALF)
-            signature[peaks.latent[kept], place[kept]] = values
-            seen += len(images)
+            signatures.add(images, peaks)
             n_patches += x.shape[0] * x.shape[1]
             task.advance(len(images))
-    if seen != n_images:
-        raise ValueError(f"{seen} images of a set of {n_images}")
+    if not n_images:
+        raise SaecliError(
+            f"none of {most_images} pictures could be read", "give a folder of readable pictures"
+        )
+    signature_images, signature = signatures.finish()
     top, quantiles, random, maps = shortlist.finish(
         settings.n_random, settings.n_strata, settings.n_per_stratum
     )
     return Profile(
-        n_images=seen,
+        n_images=n_images,
         n_patches=n_patches,
         n_active=statistics.n_active,
         n_active_images=statistics.n_active_images,
@@ -198,6 +179,6 @@ def profile(
         random_patch=random.patch,
         random_activation=random.activation,
         maps=maps,
-        signature_images=chosen,
+        signature_images=signature_images,
         signature=signature,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from saecli.errors import SaecliError
+from saecli.files import write_whole
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -33,9 +34,5 @@ def save_picture(picture: Image.Image, path: Path) -> None:
         SaecliError: if the name or the folder doesn't fit (see `check_picture_name`).
     """
     check_picture_name(path)
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        picture.save(partial, FORMATS[path.suffix.lower()], quality=92)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with write_whole(path) as file:
+        picture.save(file, FORMATS[path.suffix.lower()], quality=92)

@@ -17,8 +17,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from saecli.activations.files import write_whole
 from saecli.errors import SaecliError
+from saecli.files import write_whole
 from saecli.sae.model import AFFINE, Activation, Dictionary, Identity
 
 FORMAT = 1

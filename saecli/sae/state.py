@@ -12,9 +12,9 @@ from zipfile import BadZipFile
 
 import torch
 
-from saecli.activations.files import write_whole
 from saecli.activations.source import Position
 from saecli.errors import SaecliError
+from saecli.files import write_whole
 from saecli.sae.model import Identity
 from saecli.sae.settings import Plan
 

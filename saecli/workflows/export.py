@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from saecli.activations.files import write_whole
 from saecli.catalog.dictionaries import get_dictionary, read_checkpoint
 from saecli.catalog.opening import Catalog
 from saecli.errors import SaecliError
+from saecli.files import write_whole
 from saecli.records import ExportReport
 
 

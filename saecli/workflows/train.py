@@ -125,6 +125,11 @@ def train_dictionary(
             resume=resume,
         )
     except KeyboardInterrupt:
+        if not state.exists():
+            raise Interrupted(
+                f"training of {job.name} was interrupted before its first step",
+                "run the same command again; recorded activations are kept",
+            ) from None
         raise Interrupted(
             f"training of {job.name} was interrupted and its state kept",
             "go on with the same command and --resume",

@@ -11,7 +11,7 @@ from torch import Tensor
 from saecli.errors import SaecliError
 from saecli.profiling import encoding
 from saecli.profiling.maps import PatchMaps
-from saecli.profiling.profiler import Profile, ProfileSettings, choose_signature_images, profile
+from saecli.profiling.profiler import Profile, ProfileSettings, profile
 from saecli.sae.model import Dictionary, Identity
 
 N_IMAGES, P, D, S = 90, 9, 6, 20
@@ -256,12 +256,7 @@ def test_a_latent_that_fires_once_has_one_exemplar_of_each_kind():
     assert got.maps.dense(0, 17, P).tolist() == [0, 0, 0, 0, 0, 255, 0, 0, 0]
 
 
-def test_signature_images_depend_on_the_size_and_the_seed_alone(activations: Tensor):
-    chosen = choose_signature_images(5000, 2048, seed=1)
-    assert len(set(chosen)) == 2048
-    assert (np.diff(chosen) > 0).all()
-    np.testing.assert_array_equal(chosen, choose_signature_images(5000, 2048, seed=1))
-    assert not np.array_equal(chosen, choose_signature_images(5000, 2048, seed=2))
+def test_signatures_of_all_dictionaries_are_on_the_same_images(activations: Tensor):
     settings = ProfileSettings(signature_images=31)
     relu = profile(make_dictionary("relu"), batches(activations, 9), N_IMAGES, settings)
     topk = profile(make_dictionary("topk"), batches(activations, 9), N_IMAGES, settings)
@@ -269,6 +264,17 @@ def test_signature_images_depend_on_the_size_and_the_seed_alone(activations: Ten
     f = make_dictionary("relu").encode(activations).numpy()
     np.testing.assert_array_equal(
         relu.signature, f[relu.signature_images].max(axis=1).T.astype(np.float16)
+    )
+
+
+@pytest.mark.parametrize("size", [31, 2048])
+def test_fewer_images_than_were_announced_give_the_profile_of_those_that_came(
+    dictionary: Dictionary, activations: Tensor, size: int
+):
+    settings = ProfileSettings(signature_images=size)
+    assert_same(
+        profile(dictionary, batches(activations, 9), N_IMAGES + 17, settings),
+        profile(dictionary, batches(activations, 9), N_IMAGES, settings),
     )
 
 
@@ -288,14 +294,19 @@ def test_activations_that_are_not_finite_are_refused(activations: Tensor, bad: f
         profile(make_dictionary("topk"), batches(x, 10), N_IMAGES)
 
 
-def test_images_that_are_missing_or_out_of_order_are_refused(activations: Tensor):
+def test_images_that_are_missing_or_out_of_order_or_too_many_are_refused(activations: Tensor):
     topk = make_dictionary("topk")
-    with pytest.raises(ValueError, match="90 images of a set of 91"):
-        profile(topk, batches(activations, 10), 91)
-    with pytest.raises(ValueError, match="of a set of 80"):
+    with pytest.raises(ValueError, match="image 20 as number 20"):
+        profile(topk, [(0, activations[:10]), (11, activations[:10])], 30)
+    with pytest.raises(ValueError, match="of 80"):
         profile(topk, batches(activations, 10), 80)
     with pytest.raises(ValueError, match="ascending"):
         profile(topk, [(10, activations[:10]), (0, activations[:10])], 20)
+
+
+def test_a_set_of_which_nothing_can_be_read_is_refused():
+    with pytest.raises(SaecliError, match="none of 3 pictures could be read"):
+        profile(make_dictionary("topk"), [], 3)
 
 
 def assert_same(got: Profile, expected: Profile) -> None:

@@ -32,7 +32,7 @@ def test_a_name_that_does_not_fit_is_refused_before_any_work(tmp_path, name):
 def test_a_failed_writing_leaves_the_old_picture_and_nothing_else(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(b"old")
-    with pytest.raises(OSError, match="cannot write mode"):
+    with pytest.raises(SaecliError, match="cannot write mode"):
         save_picture(PICTURE.convert("RGBA"), path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

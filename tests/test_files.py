@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from saecli.activations.files import write_whole
 from saecli.errors import SaecliError
+from saecli.files import write_whole
 
 
 def write(path: Path, data: bytes, failure: BaseException | None = None) -> None:

@@ -1,0 +1,71 @@
+"""Signatures: each latent's maximum on a uniform draw of images, whose number is known last."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saecli.profiling.draws import uniform_bits
+from saecli.profiling.statistics import Peaks
+
+_LARGEST_HALF = float(np.finfo(np.float16).max)
+
+
+def choose_signature_images(n_images: int, size: int, seed: int) -> NDArray[np.int64]:
+    """(min(n_images, size),) int64, ascending: the images whose maxima make the signature.
+
+    A uniform draw that depends on the set's size and the seed alone, never on a dictionary's
+    latents, so that every dictionary profiled on the set has its signature on the same images:
+    those with the smallest hashes (bottom-k sampling, as in `exemplars`).
+    The price: in a set larger than ``size`` a latent that fires on a share q of the images has
+    about q · size of them in its signature, and below 20 it can't be compared.
+    """
+    return _smallest(np.arange(n_images, dtype=np.int64), size, seed)
+
+
+class Signatures:
+    """The maxima on ``choose_signature_images``, gathered while the number of images is unknown.
+
+    An image is given a column while it is among the smallest hashes so far; a later one with a
+    smaller hash takes the column over. Memory is that of the signature.
+
+    Args:
+        n_latents: S.
+        size: most images of the signature.
+        most_images: how many will come at most.
+        seed: of the draw.
+    """
+
+    def __init__(self, n_latents: int, size: int, most_images: int, seed: int) -> None:
+        self._seed = seed
+        self._image = np.full(min(size, most_images), -1, dtype=np.int64)
+        self._value = np.zeros((n_latents, len(self._image)), dtype=np.float16)
+
+    def add(self, images: NDArray[np.int64], peaks: Peaks) -> None:
+        """Take in a group of images, (G,) ascending; groups come in image order."""
+        held = self._image[self._image >= 0]
+        chosen = _smallest(np.concatenate([held, images]), len(self._image), self._seed)
+        self._image[~np.isin(self._image, chosen)] = -1
+        entering = np.isin(images, chosen)
+        columns = np.flatnonzero(self._image < 0)[: np.count_nonzero(entering)]
+        self._image[columns] = images[entering]
+        self._value[:, columns] = 0
+        column = np.full(len(images), -1, dtype=np.int64)
+        column[entering] = columns
+        place = column[peaks.row]
+        kept = place >= 0
+        self._value[peaks.latent[kept], place[kept]] = np.minimum(peaks.value[kept], _LARGEST_HALF)
+
+    def finish(self) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """The images (M,), ascending, and the maxima (S, M)."""
+        order = np.argsort(self._image, kind="stable")
+        order = order[self._image[order] >= 0]
+        if np.array_equal(order, np.arange(len(self._image))):
+            return self._image, self._value
+        return self._image[order], self._value[:, order]
+
+
+def _smallest(images: NDArray[np.int64], size: int, seed: int) -> NDArray[np.int64]:
+    """The ``size`` images with the smallest hashes, ascending; ties to the lower image."""
+    if len(images) <= size:
+        return images
+    order = np.lexsort((images, uniform_bits(seed, images)))
+    return np.sort(images[order[:size]])
