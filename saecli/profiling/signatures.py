@@ -67,5 +67,6 @@ def _smallest(images: NDArray[np.int64], size: int, seed: int) -> NDArray[np.int
     """The ``size`` images with the smallest hashes, ascending; ties to the lower image."""
     if len(images) <= size:
         return images
-    order = np.lexsort((images, uniform_bits(seed, images)))
+    stream = np.full_like(images, -1)  # no latent's number: apart from the exemplars' samples
+    order = np.lexsort((images, uniform_bits(seed, stream, images)))
     return np.sort(images[order[:size]])

@@ -137,6 +137,34 @@ def test_broken_pictures_of_a_set_are_left_out_and_named(saecli, models, picture
     assert row["n_images"] == 19
 
 
+def test_a_broken_picture_of_a_streamed_set_changes_nothing_but_itself(
+    saecli_trained, pictures, tmp_path
+):
+    folder = tmp_path / "mixed"
+    shutil.copytree(pictures, folder, ignore=shutil.ignore_patterns("masks", "*.jsonl", "*.csv"))
+    (folder / "000007.png").write_bytes(b"broken")
+    profile = ("profile", "clip", "--images", folder)
+    streamed = saecli_trained.json(*profile, "--cache", "0")
+    assert streamed["n_images"] == 39
+    assert [line.split(":")[0] for line in streamed["skipped"]] == ["000007.png"]
+    shown = saecli_trained.json("show", "clip", "--sort", "index", "--top", "48")
+    recorded = saecli_trained.json(*profile)
+    for key in ("n_images", "n_patches", "n_alive", "skipped"):
+        assert recorded[key] == streamed[key]
+    again = saecli_trained.json("show", "clip", "--sort", "index", "--top", "48")
+    assert [row["density"] for row in again["latents"]] == pytest.approx(
+        [row["density"] for row in shown["latents"]], abs=0.02
+    )  # what is recorded is rounded to float16
+
+
+def test_a_streamed_set_of_broken_pictures_alone(saecli_trained, tmp_path):
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"broken")
+    outcome = saecli_trained("profile", "clip", "--images", folder, "--cache", "0")
+    refuses(outcome, 1, "none of 1 pictures could be read")
+
+
 def test_a_backbone_that_is_no_longer_the_dictionary_s(saecli, pictures, tmp_path):
     folder = write_tiny_clip(tmp_path / "model", seed=0)
     trained = saecli(
