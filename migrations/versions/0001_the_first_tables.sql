@@ -93,7 +93,6 @@ CREATE TABLE dictionary (
     settings JSON NOT NULL,
     image_set VARCHAR,
     untrained BOOLEAN NOT NULL,
-    twin_of_id INTEGER,
     created DATETIME NOT NULL,
     explained_variance DOUBLE,
     l0 DOUBLE,
@@ -107,7 +106,6 @@ CREATE TABLE dictionary (
     CONSTRAINT uq_dictionary_sha256 UNIQUE (sha256),
     CONSTRAINT fk_dictionary_checkpoint_id_artifact FOREIGN KEY(checkpoint_id) REFERENCES artifact (id),
     CONSTRAINT fk_dictionary_backbone_id_backbone FOREIGN KEY(backbone_id) REFERENCES backbone (id),
-    CONSTRAINT fk_dictionary_twin_of_id_dictionary FOREIGN KEY(twin_of_id) REFERENCES dictionary (id) ON DELETE SET NULL,
     CONSTRAINT fk_dictionary_invocation_id_invocation FOREIGN KEY(invocation_id) REFERENCES invocation (id)
 );
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from saecli.catalog.artifacts import read_artifact
 from saecli.catalog.backbones import BackboneInfo, backbone_info
@@ -35,7 +35,6 @@ class DictionaryInfo:
     settings: dict[str, Any]
     image_set: str | None
     untrained: bool
-    twin_of: str | None
     explained_variance: float | None
     l0: float | None
     dead_fraction: float | None
@@ -55,14 +54,10 @@ class DictionaryInfo:
 
 def dictionaries(session: Session, name: str | None = None) -> list[DictionaryInfo]:
     """The published dictionaries, in the order they were trained; of one name if it is given."""
-    twin = aliased(Dictionary)
     chosen = (
-        select(
-            Dictionary, Backbone, twin.name.label("twin"), Invocation.command, Invocation.arguments
-        )
+        select(Dictionary, Backbone, Invocation.command, Invocation.arguments)
         .join(Backbone, Dictionary.backbone_id == Backbone.id)
         .join(Invocation, Dictionary.invocation_id == Invocation.id)
-        .outerjoin(twin, Dictionary.twin_of_id == twin.id)
         .where(Dictionary.published)
         .order_by(Dictionary.created, Dictionary.id)
     )
@@ -82,7 +77,6 @@ def dictionaries(session: Session, name: str | None = None) -> list[DictionaryIn
             settings=row.settings,
             image_set=row.image_set,
             untrained=row.untrained,
-            twin_of=twin_name,
             explained_variance=row.explained_variance,
             l0=row.l0,
             dead_fraction=row.dead_fraction,
@@ -91,7 +85,7 @@ def dictionaries(session: Session, name: str | None = None) -> list[DictionaryIn
             created=row.created,
             command=shlex.join(["saecli", command, *map(str, arguments)]),
         )
-        for row, backbone, twin_name, command, arguments in session.execute(chosen)
+        for row, backbone, command, arguments in session.execute(chosen)
     ]
 
 

@@ -41,7 +41,6 @@ def begin_dictionary(
     settings: Mapping[str, Any],
     tokens: str = "patches",
     untrained: bool = False,
-    twin_of: str | None = None,
     image_set: str | None = None,
     replace: bool = False,
     resume: bool = False,
@@ -52,8 +51,7 @@ def begin_dictionary(
     with: its training points stay.
 
     Raises:
-        SaecliError: if a published dictionary has the name and ``replace`` is not set, or there
-            is no dictionary ``twin_of``.
+        SaecliError: if a published dictionary has the name and ``replace`` is not set.
     """
     if replace:
         check_dictionary_name(name)
@@ -68,7 +66,6 @@ def begin_dictionary(
         "untrained": untrained,
         "image_set": image_set,
         "backbone_id": backbone.id,
-        "twin_of_id": None if twin_of is None else get_dictionary(session, twin_of).id,
         "invocation_id": invocation,
     }
     old = session.scalar(

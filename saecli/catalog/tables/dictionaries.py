@@ -49,7 +49,6 @@ class Dictionary(Recorded, Base):
     settings: Mapped[dict[str, Any]]
     image_set: Mapped[str | None]  # the name of what it was trained on
     untrained: Mapped[bool]
-    twin_of_id: Mapped[int | None] = mapped_column(ForeignKey("dictionary.id", ondelete="SET NULL"))
     created: Mapped[datetime] = mapped_column(default=now)
     explained_variance: Mapped[float | None]
     l0: Mapped[float | None]
