@@ -11,6 +11,7 @@ from saecli.catalog.opening import Catalog
 from saecli.catalog.tables import Image
 from saecli.errors import SaecliError
 from saecli.progress import SILENT, Progress
+from saecli.refs import BUILT_IN_PICTURES
 
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 
@@ -42,7 +43,7 @@ def relocate(catalog: Catalog, folder: Path, progress: Progress = SILENT) -> Rel
         raise SaecliError(f"there is no folder {shown(folder)}", "name the pictures' new folder")
     with catalog.reading() as session:
         known = session.execute(select(Image.id, Image.sha256, Image.path)).all()
-    lost = {row.sha256: row for row in known if not Path(row.path).is_file()}
+    lost = {row.sha256: row for row in known if not _in_place(row.path)}
     moved = _find(set(lost), folder, progress) if lost else {}
     if moved:
         with catalog.writing() as session:
@@ -52,6 +53,11 @@ def relocate(catalog: Catalog, folder: Path, progress: Progress = SILENT) -> Rel
             )
     missing = sorted(row.path for sha, row in lost.items() if sha not in moved)
     return RelocateReport(len(known), len(known) - len(lost), len(moved), missing)
+
+
+def _in_place(path: str) -> bool:
+    """Whether a picture is where it was; a built-in one is drawn where it is needed."""
+    return path.startswith(BUILT_IN_PICTURES) or Path(path).is_file()
 
 
 def _find(wanted: set[str], folder: Path, progress: Progress) -> dict[str, Path]:

@@ -18,7 +18,7 @@ from saecli.progress import Progress
 from saecli.records import AttributedLatent, AttributeReport
 from saecli.refs import latent_ref
 from saecli.workflows.models import backbone_of, load_dictionary
-from saecli.workflows.pictures import open_pictures
+from saecli.workflows.pictures import open_pictures, stored_root
 from saecli.workflows.subjects import (
     Masks,
     Subjects,
@@ -152,7 +152,7 @@ def _keep(
         catalog,
         invocation.id,
         name=f"{subjects.source.spec} ({class_name})",
-        root=subjects.source.spec,
+        root=stored_root(subjects.source),
         pictures=subjects.pictures(),
         skipped=[(one.name, one.reason) for one in subjects.skipped],
     )

@@ -1,6 +1,6 @@
 """Which latents detect a concept, by masks or by pictures with and without it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from saecli.catalog.dictionaries import DictionaryInfo, get_dictionary
+from saecli.catalog.dictionaries import DictionaryInfo, get_dictionary, untrained_twin
 from saecli.catalog.images import record_image_set
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.labels import current_labels
@@ -20,15 +20,18 @@ from saecli.progress import Progress
 from saecli.records import DetectedLatent, DetectReport
 from saecli.refs import latent_ref
 from saecli.workflows.models import backbone_of, load_dictionary
-from saecli.workflows.pictures import open_pictures
+from saecli.workflows.pictures import is_built_in, open_pictures, stored_root
 from saecli.workflows.subjects import Masks, Subjects, pixel_loader, read_subjects
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from saecli.backbones.protocol import Backbone
+    from saecli.experiments.advantage import Counts
     from saecli.experiments.detection import Detection
     from saecli.images.sources import ImageFile
+    from saecli.progress import Task
+    from saecli.sae.model import Dictionary
 
 BATCH = 32  # pictures to a forward pass
 
@@ -71,7 +74,18 @@ def by_masks(
 def by_folders(
     positives: str, negatives: str, n_images: int | None, progress: Progress
 ) -> Examples:
-    """Pictures of one set against those of another."""
+    """Pictures of one set against those of another.
+
+    Raises:
+        SaecliError: if one can't be read, or is a built-in set, which shows many concepts.
+    """
+    for spec in (positives, negatives):
+        if is_built_in(spec):
+            raise SaecliError(
+                f"'{spec}' is no concept's pictures",
+                f"give --images {spec} and --class, or folders (saecli demo draws some)",
+                usage=True,
+            )
     sources = [open_pictures(spec, progress, n_images=n_images) for spec in (positives, negatives)]
     files: list[ImageFile] = []
     shows: dict[Path, bool] = {}
@@ -97,20 +111,28 @@ def detect_latents(
 ) -> DetectReport:
     """Rank a dictionary's latents by how well they detect a concept, and record the choice.
 
+    Where the catalog has the dictionary's untrained twin, the best F1 of its latents stands beside.
+
     Raises:
         SaecliError: if there is no such dictionary, or no positive or negative example.
     """
     with catalog.reading() as session:
         info = get_dictionary(session, dictionary_name)
-    backbone = backbone_of(info, progress, device=device)
-    found = _score(catalog, info, backbone, examples, progress)
+        twin = untrained_twin(session, info)
+    trained = _Through.of(catalog, info, examples, device, progress)
+    found = trained.score(progress)
+    untrained_score, beyond = (
+        (None, None)
+        if twin is None
+        else _beside_untrained(catalog, twin, trained, found, device, progress)
+    )
     order = [int(latent) for latent in found.ranked()[:top]]
     subjects = examples.subjects
     image_set = record_image_set(
         catalog,
         invocation.id,
         name=subjects.source.spec,
-        root=str(subjects.source.root),
+        root=stored_root(subjects.source),
         pictures=subjects.pictures(),
         skipped=[(one.name, one.reason) for one in subjects.skipped],
     )
@@ -146,47 +168,93 @@ def detect_latents(
             )
             for i in order
         ],
+        untrained_score=untrained_score,
+        beyond_untrained=beyond,
     )
 
 
-def _score(
-    catalog: Catalog,
-    info: DictionaryInfo,
-    backbone: "Backbone",
-    examples: Examples,
-    progress: Progress,
-) -> "Detection":
-    from saecli.experiments.detection import detect_images, detect_patches
-    from saecli.experiments.margins import target_patches
+@dataclass(frozen=True)
+class _Through:
+    """Examples seen through one dictionary and its backbone."""
 
-    dictionary = load_dictionary(catalog, info, str(backbone.device))
-    dictionary.check_fits(backbone)
-    files = examples.subjects.files
-    masks, positive = examples.masks, examples.positive
-    with progress.task("detecting", len(files), "images") as task:
+    dictionary: "Dictionary"
+    backbone: "Backbone"
+    examples: Examples
+    layer: int
 
-        def patches() -> "Iterator[tuple[Tensor, Sequence[int]]]":
-            load = pixel_loader(backbone, files)
-            for start in range(0, len(files), BATCH):
-                places = np.arange(start, min(start + BATCH, len(files)))
-                yield backbone.record(load(places), info.layer).patches, places.tolist()
-                task.advance(len(places))
+    @classmethod
+    def of(
+        cls,
+        catalog: Catalog,
+        info: DictionaryInfo,
+        examples: Examples,
+        device: str,
+        progress: Progress,
+    ) -> "_Through":
+        backbone = backbone_of(info, progress, device=device)
+        dictionary = load_dictionary(catalog, info, str(backbone.device))
+        dictionary.check_fits(backbone)
+        return cls(dictionary, backbone, examples, info.layer)
 
-        if masks is not None:
-            at = masks.index(examples.name)
-            return detect_patches(
-                dictionary,
-                (
-                    (
-                        x,
-                        *target_patches(
-                            masks.shares(backbone, [files[i] for i in places]),
-                            at,
-                            masks.unlabelled,
-                        ),
-                    )
-                    for x, places in patches()
-                ),
-            )
+    def score(self, progress: Progress) -> "Detection":
+        """Every latent as a detector."""
+        from saecli.experiments.detection import detect_images, detect_patches
+
+        with progress.task("detecting", len(self.examples.subjects), "images") as task:
+            if self.examples.masks is not None:
+                return detect_patches(self.dictionary, self._patches(task))
+            return detect_images(self.dictionary, self._images(task))
+
+    def hits(self, found: "Detection", progress: Progress) -> "Counts":
+        """What the best latent gets right and wrong in each picture, at its best threshold."""
+        from saecli.experiments.advantage import patch_hits, picture_hits
+
+        best = int(found.ranked()[0])
+        chosen = (self.dictionary, best, float(found.threshold[best]))
+        with progress.task("counting", len(self.examples.subjects), "images") as task:
+            if self.examples.masks is not None:
+                return patch_hits(*chosen, self._patches(task))
+            return picture_hits(*chosen, self._images(task))
+
+    def _recorded(self, task: "Task") -> "Iterator[tuple[Tensor, NDArray[np.int64]]]":
+        files = self.examples.subjects.files
+        load = pixel_loader(self.backbone, files)
+        for start in range(0, len(files), BATCH):
+            places = np.arange(start, min(start + BATCH, len(files)))
+            yield self.backbone.record(load(places), self.layer).patches, places
+            task.advance(len(places))
+
+    def _patches(
+        self, task: "Task"
+    ) -> "Iterator[tuple[Tensor, NDArray[np.bool_], NDArray[np.bool_]]]":
+        from saecli.experiments.margins import target_patches
+
+        masks, files = self.examples.masks, self.examples.subjects.files
+        assert masks is not None
+        at = masks.index(self.examples.name)
+        for x, places in self._recorded(task):
+            shares = masks.shares(self.backbone, [files[i] for i in places])
+            yield x, *target_patches(shares, at, masks.unlabelled)
+
+    def _images(self, task: "Task") -> "Iterator[tuple[Tensor, NDArray[np.bool_]]]":
+        positive = self.examples.positive
         assert positive is not None
-        return detect_images(dictionary, ((x, positive[places]) for x, places in patches()))
+        for x, places in self._recorded(task):
+            yield x, positive[places]
+
+
+def _beside_untrained(
+    catalog: Catalog,
+    twin: DictionaryInfo,
+    trained: _Through,
+    found: "Detection",
+    device: str,
+    progress: Progress,
+) -> tuple[float, bool]:
+    """F1 of the untrained twin's best latent, and whether the trained one's is beyond it."""
+    from saecli.experiments.advantage import f1_advantage
+
+    untrained = _Through.of(catalog, twin, trained.examples, device, progress)
+    other = untrained.score(progress)
+    low, _ = f1_advantage(trained.hits(found, progress), untrained.hits(other, progress), seed=0)
+    return float(other.f1.max()), low > 0

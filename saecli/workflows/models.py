@@ -38,7 +38,12 @@ def load_untrained_backbone(
 def backbone_row(
     catalog: Catalog, invocation: Invocation, backbone: "Backbone", *, untrained: bool = False
 ) -> BackboneInfo:
-    """Write the backbone, or find it where it is written already."""
+    """Write the backbone, or find it where it is written already.
+
+    A built-in one's source is its name: it lies elsewhere on the next machine.
+    """
+    from saecli.demo.backbones import BUILT_IN
+
     with catalog.writing() as session:
         return add_backbone(
             session,
@@ -46,7 +51,7 @@ def backbone_row(
             digest=backbone.digest,
             name=backbone.name,
             family=backbone.family,
-            source=backbone.source,
+            source=backbone.name if backbone.name in BUILT_IN else backbone.source,
             d_model=backbone.d_model,
             n_blocks=backbone.n_blocks,
             grid=backbone.grid,

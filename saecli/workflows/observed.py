@@ -13,7 +13,7 @@ from saecli.errors import SaecliError
 from saecli.progress import Progress
 from saecli.refs import Concept
 from saecli.workflows.models import backbone_of
-from saecli.workflows.pictures import picture_path
+from saecli.workflows.pictures import picture_path, whole_set
 from saecli.workflows.subjects import predicted_classes
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def plan_from_observation(
         file = ImageFile(path, path.name, None)
         (classes,) = predicted_classes(backbone, head.to(backbone.device), [file], progress)
         class_name = head.classes[int(np.bincount(classes).argmax())]
-    chosen = images or HELD_OUT.get(info.image_set or "", info.image_set)
+    trained_on, _ = whole_set(info.image_set or "")
+    chosen = images or HELD_OUT.get(trained_on, info.image_set)
     if chosen is None:
         raise SaecliError("no pictures to test on", "give --images")
     latent = seen.latents[0][0]

@@ -1,5 +1,6 @@
 """The pictures a command works on: the built-in sets, a folder, a list; and their catalog rows."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,17 +19,29 @@ if TYPE_CHECKING:
     from saecli.images.loading import ImageInfo, Skipped
 
 
+_PART = re.compile(r"(.+) \((\d+) pictures\)")
+
+
+def whole_set(name: str) -> tuple[str, int | None]:
+    """The set that a part of it is named after, and how many of its pictures that has."""
+    found = _PART.fullmatch(name)
+    return (found[1], int(found[2])) if found else (name, None)
+
+
 def open_pictures(spec: str, progress: Progress, *, n_images: int | None = None) -> ImageSource:
     """Find the pictures that ``--images`` names, writing a built-in set on its first use.
 
     Args:
-        spec: a folder, a file of paths, or `fieldguide:train` or `fieldguide:test`.
+        spec: a folder, a file of paths, `fieldguide:train` or `fieldguide:test`, or a part of
+            one of these by the name that the catalog gave it (`fieldguide:train (300 pictures)`).
         n_images: take only so many, evenly spread over the set.
 
     Raises:
         SaecliError: if there are none.
     """
-    if spec.startswith(BUILT_IN_PICTURES):
+    if n_images is None and not Path(spec).expanduser().exists():
+        spec, n_images = whole_set(spec)
+    if is_built_in(spec):
         source = _built_in(spec, progress)
     else:
         source = replace(open_source(spec), spec=str(Path(spec).expanduser().resolve()))
@@ -51,13 +64,14 @@ def _built_in(spec: str, progress: Progress) -> ImageSource:
     return replace(open_source(materialise(cache_folder(), split, progress)), spec=spec)
 
 
-def _is_built_in(spec: str) -> bool:
+def is_built_in(spec: str) -> bool:
+    """Whether a set or a picture is of the built-in world."""
     return spec.startswith(BUILT_IN_PICTURES)
 
 
 def stored_path(source: ImageSource, file: ImageFile) -> str:
     """A picture's path in the catalog; a built-in one's is the same on every machine."""
-    if _is_built_in(source.spec):
+    if is_built_in(source.spec):
         return f"{source.spec.split(' ')[0]}/{file.name}"
     return str(file.path.resolve())
 
@@ -68,7 +82,7 @@ def picture_path(stored: str, progress: Progress) -> Path:
     Raises:
         SaecliError: if there is no such built-in set.
     """
-    if not _is_built_in(stored):
+    if not is_built_in(stored):
         return Path(stored).expanduser()
     name, _, rest = stored.partition("/")
     return _built_in(name, progress).root / rest
@@ -82,6 +96,11 @@ def with_labels(files: Sequence[ImageFile], labels: Iterable[str] | None = None)
         for file in files
         if file.label is not None and (wanted is None or file.label in wanted)
     ]
+
+
+def stored_root(source: ImageSource) -> str:
+    """A set's folder in the catalog; a built-in one's is the same on every machine."""
+    return source.spec if is_built_in(source.spec) else str(source.root.resolve())
 
 
 def register(
@@ -108,7 +127,7 @@ def register(
         catalog,
         invocation.id,
         name=source.spec,
-        root=source.spec if _is_built_in(source.spec) else source.root.resolve(),
+        root=stored_root(source),
         pictures=pictures,
         skipped=[(one.name, one.reason) for one in skipped],
     )

@@ -1,4 +1,4 @@
-"""Where saecli keeps what can be made again."""
+"""Where on this machine lies what the catalog names the same on every machine."""
 
 import os
 from pathlib import Path
@@ -12,3 +12,10 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("saecli", appauthor=False)
+
+
+def backbone_source(stored: str) -> str:
+    """A backbone's source as the catalog names it; of a built-in one, its folder."""
+    from saecli.demo.backbones import FOLDERS
+
+    return str(FOLDERS[stored][1]) if stored in FOLDERS else stored

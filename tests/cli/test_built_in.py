@@ -1,10 +1,13 @@
 """The main job: `saecli train` without arguments, on the built-in world and its two backbones."""
 
 import shutil
+import sqlite3
+from pathlib import Path
 
 import pytest
 
-from tests.commands import Saecli
+from saecli.workflows.places import cache_folder
+from tests.commands import CHECKOUT, Saecli
 
 SMALL = ("train", "--n-images", "300", "--n-patches", "100k")
 
@@ -61,6 +64,40 @@ def test_a_built_in_picture_is_named_alike_everywhere(saecli_built_in):
     assert found["image"]["path"] == "fieldguide:test/000005.png"
     for exemplar in found["latents"][0]["exemplars"]:
         assert exemplar["image"]["path"].startswith("fieldguide:train/")
+
+
+def test_a_part_of_a_set_is_found_again_by_the_name_it_is_listed_under(saecli_built_in):
+    name = "fieldguide:train (300 pictures)"
+    (row,) = saecli_built_in.json("list")["image_sets"]
+    assert (row["name"], row["n_images"]) == (name, 300)
+    assert saecli_built_in.json("profile", "clip", "--images", name)["image_set"] == name
+
+
+def test_the_last_observation_is_tested_on_pictures_that_trained_nothing(saecli_built_in):
+    from saecli.catalog.opening import open_catalog
+    from saecli.progress import SILENT
+    from saecli.workflows.observed import plan_from_observation
+
+    saecli_built_in("inspect", "fieldguide:train/000012.png", "--patches", "90-92")
+    with open_catalog(saecli_built_in.folder / "catalog.db") as catalog:
+        plan = plan_from_observation(
+            catalog, images=None, probe=None, class_name=None, device="cpu", progress=SILENT
+        )
+    assert plan.images == "fieldguide:test"
+
+
+def test_nothing_in_the_catalog_tells_where_this_machine_keeps_the_built_in_world(saecli_built_in):
+    saecli_built_in("inspect", "fieldguide:test/000005.png", "--patches", "90-92")
+    detect = ("detect", "dinov2", "--images", "fieldguide:test", "--n-images", "60")
+    assert saecli_built_in(*detect, "--class", "water").code == 0
+    with sqlite3.connect(saecli_built_in.folder / "catalog.db") as raw:
+        told = "\n".join(raw.iterdump())
+    for place in (CHECKOUT, cache_folder(), saecli_built_in.folder):
+        assert str(place) not in told
+    for row in saecli_built_in.json("list")["backbones"]:
+        assert (Path(row["source"]) / "model.safetensors").exists() or (
+            Path(row["source"]) / "open_clip_model.safetensors"
+        ).exists()
 
 
 def test_the_zero_shot_probe_knows_the_species(saecli_built_in):

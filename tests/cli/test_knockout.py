@@ -304,3 +304,18 @@ def test_a_latent_that_never_fires_there(saecli_bench, birds):
     silent = [row["ref"] for row in rows if row["density"] == 0]
     assert silent, "the tiny dictionary has a dead latent"
     refuses(saecli_bench(*knockout(birds, silent[0])), 1, "never fire")
+
+
+def test_a_detector_stands_beside_the_untrained_twin_s_best(saecli_bench, models, pictures, birds):
+    trained = saecli_bench(
+        *("train", "--backbone", f"clip:{models['clip']}", "--images", pictures, "--untrained"),
+        *("--name", "clip-untrained", "--latents", "48", "--k", "4", "--n-patches", "4000"),
+        *("--batch", "256", "--layer", "1"),
+    )
+    assert trained.code == 0, trained.err
+    sets = ("--positives", birds / "test" / JAY, "--negatives", birds / "test" / NUT)
+    found = saecli_bench.json("detect", "clip", *sets)
+    twin = saecli_bench.json("detect", "clip-untrained", *sets, "--top", "1")
+    assert found["untrained_score"] == twin["latents"][0]["f1"]
+    assert found["beyond_untrained"] in (True, False)
+    assert twin["untrained_score"] is None
