@@ -123,6 +123,7 @@ def test_noise_gets_a_strong_weight_decay_and_signal_a_weak_one():
         for x in (noise, signal)
     ]
     assert decays[0] > decays[1]
+    assert decays[0] == max(ProbeSettings().weight_decays)
 
 
 def scenes(n=24, patches=30, width=5, n_classes=3, seed=0):
