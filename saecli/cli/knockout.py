@@ -11,7 +11,7 @@ from saecli.records import as_json as plain
 from saecli.refs import Concept, parse_concept
 
 if TYPE_CHECKING:
-    from saecli.workflows.knockout import Plan
+    from saecli.workflows.plans import Plan
 
 
 def knockout(
@@ -68,6 +68,7 @@ def knockout(
     ] = "active",
     controls: Annotated[int, typer.Option(min=1, help="How many of each kind.")] = 99,
     n_images: computing.NImages = None,
+    out: options.Out = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
     catalog: options.Catalog = None,
@@ -75,9 +76,13 @@ def knockout(
 ) -> None:
     """Knock latents out and measure, against controls, what becomes of a prediction."""
     from saecli.render.knockout_table import knockout_table
-    from saecli.workflows.knockout import Plan, knock_out
+    from saecli.render.saving import check_picture_name
+    from saecli.workflows.knockout import knock_out
     from saecli.workflows.observed import plan_from_observation
+    from saecli.workflows.plans import Plan
 
+    if out is not None:
+        check_picture_name(out)
     given = _one_concept(refs) if refs else None
     with runs.recorded(catalog, "knockout", {}, seed=seed) as (opened, invocation):
         if given is None:
@@ -108,8 +113,13 @@ def knockout(
             plan = Plan(given, images, probe, class_name)
         plan = _with_options(plan, expect, value, scope, controls, seed, masks, twins, n_images)
         invocation.resolve(plain(plan) | {"device": device})
-        found = knock_out(opened, invocation, plan, device=device, progress=terminal.progress())
-    output.emit(found, as_json=as_json, table=knockout_table)
+        done = knock_out(opened, invocation, plan, device=device, progress=terminal.progress())
+    if out is not None:
+        from saecli.cli.sheets import write_experiment_figure
+
+        write_experiment_figure(done, out)
+        terminal.note(f"wrote {out}")
+    output.emit(done.report, as_json=as_json, table=knockout_table)
 
 
 def _one_concept(refs: list[str]) -> Concept:

@@ -14,13 +14,16 @@ from saecli.catalog.latents import ExemplarMap, exemplar_maps
 from saecli.catalog.opening import Catalog
 from saecli.records import InspectReport, ShowReport
 from saecli.refs import Concept, parse_latent
+from saecli.render.figures import SegmentedPicture, probability_bars, segmentation_figure
 from saecli.render.numbers import figure, share
 from saecli.render.pictures import ExemplarTile, LatentRow, contact_sheet, exemplar_sheet
 from saecli.render.saving import save_picture
 
 if TYPE_CHECKING:
     from saecli.workflows.inspect import Seen
+    from saecli.workflows.knockout import Finished
 
+FIGURE_PICTURES = 4  # of a segmentation experiment
 EXEMPLARS = 6  # beside each latent of an observation
 SECTIONS = {"top": "strongest", "quantile": "from weak to strong", "random": "random actives"}
 
@@ -73,6 +76,26 @@ def write_latent_sheet(session: Session, concept: Concept, report: ShowReport, o
         words.append(f"maximum {figure(report.max_activation)}")
     sheet = exemplar_sheet(report.ref, " · ".join(words), info.grid, sections)
     save_picture(sheet, out)
+
+
+def write_experiment_figure(done: "Finished", out: Path) -> None:
+    """Draw an experiment: patches' classes before and after, or the classes' probabilities."""
+    report, bench = done.report, done.trial.bench
+    concept = ", ".join(report.latents)
+    title = f"experiment {report.experiment}: {concept} at {report.value}, {report.scope}"
+    if bench.probe.task != "segmentation":
+        save_picture(probability_bars(report.before, report.after, title=title), out)
+        return
+    from saecli.images.decoding import decode
+    from saecli.workflows.knockout import segmented
+
+    rows = []
+    for one in segmented(done, FIGURE_PICTURES):
+        image = decode(one.file.path)
+        view = bench.backbone.geometry.view(image.width, image.height)
+        rows.append(SegmentedPicture(image, view, one.before, one.after, one.truth, one.file.name))
+    grid = done.trial.info.grid
+    save_picture(segmentation_figure(rows, grid, bench.probe.classes, title=title), out)
 
 
 def _tiles(session: Session, info: DictionaryInfo, maps: list[ExemplarMap]) -> list[ExemplarTile]:

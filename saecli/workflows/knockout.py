@@ -1,39 +1,25 @@
 """Knock latents out inside the network, against controls, and keep hypothesis, trials, verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saecli.catalog.dictionaries import DictionaryInfo, get_latents
 from saecli.catalog.experiments import begin_experiment, publish_experiment, unfinished_experiment
 from saecli.catalog.hypotheses import add_hypothesis
-from saecli.catalog.images import add_image
 from saecli.catalog.invocations import Invocation
-from saecli.catalog.observations import selecting_images
 from saecli.catalog.opening import Catalog
-from saecli.catalog.probes import ProbeInfo, get_probe, read_probe
 from saecli.catalog.profiles import get_profile
 from saecli.catalog.statistics import read_signature, statistics
 from saecli.catalog.trials import add_trials, read_trials
-from saecli.errors import Interrupted, SaecliError
+from saecli.errors import Interrupted
+from saecli.images.sources import ImageFile
 from saecli.progress import Progress, Task
 from saecli.records import KnockoutReport, as_json
-from saecli.refs import Concept
-from saecli.workflows.models import backbone_of, load_dictionary
-from saecli.workflows.pictures import open_pictures
-from saecli.workflows.subjects import (
-    Masks,
-    Subjects,
-    class_index,
-    pixel_loader,
-    read_subjects,
-    with_class,
-)
-from saecli.workflows.twins import find_twins
+from saecli.workflows.plans import Plan, Trial, prepare
+from saecli.workflows.subjects import pixel_loader
 from saecli.workflows.verdict import report_of
 
 if TYPE_CHECKING:
@@ -42,71 +28,19 @@ if TYPE_CHECKING:
     from saecli.experiments.arms import Arm
     from saecli.experiments.controls import ControlSettings
     from saecli.experiments.prefixes import Prefixes
-    from saecli.experiments.runner import Bench, Figures, Regions
+    from saecli.experiments.runner import Figures
     from saecli.experiments.verdicts import Rule
 
 OWN_KNOCKOUTS = 20  # matched sets knocked out at their own size: enough for a mean and a maximum
-WITHOUT = 100  # pictures without the class on which specificity is measured
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that decides an experiment; stored with the hypothesis before it runs.
-
-    Attributes:
-        concept: the latents, of one dictionary.
-        images: by any name that ``--images`` takes.
-        probe: whose margin is measured.
-        class_name: A, whose margin is expected to fall.
-        expect: B, in whose favour; None for the log-odds of A.
-        value: what the latents are set to.
-        scope: where.
-        controls: of each kind.
-        seed: of controls, intervals and the choice of pictures without A.
-        masks: folder of masks (segmentation); None: beside the pictures, else predicted.
-        twins: folder of counterfactual twins, or None.
-        n_images: only so many of the set's pictures, or None.
-    """
-
-    concept: Concept
-    images: str
-    probe: str
-    class_name: str
-    expect: str | None = None
-    value: str = "ablate"
-    scope: str = "active"
-    controls: int = 99
-    seed: int = 0
-    masks: Path | None = None
-    twins: Path | None = None
-    n_images: int | None = None
-
-    def as_json(self, rule: "Rule", control: "ControlSettings") -> dict[str, Any]:
-        """As plain values, with the rule and the choice of controls."""
-        told: dict[str, Any] = as_json(self)
-        return told | {"rule": asdict(rule), "control_settings": asdict(control)}
-
-    @property
-    def statement(self) -> str:
-        """The hypothesis in words."""
-        favour = f" in favour of {self.expect}" if self.expect else ""
-        return f"suppressing {self.concept} lowers the prediction of {self.class_name}{favour}"
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
-    """An experiment's parts, loaded and checked."""
+class Finished:
+    """An experiment that was run: its report, its parts, and the edit."""
 
-    info: DictionaryInfo
-    probe_row: ProbeInfo
-    bench: "Bench"
-    subjects: Subjects
-    image_ids: tuple[int, ...]
-    without: Subjects
-    n_excluded: int
-    regions: "Regions | None"
-    twins: "tuple[Any, ...] | None"
-    by_prediction: bool
+    report: KnockoutReport
+    trial: Trial
+    target: "Arm"
 
 
 def knock_out(
@@ -116,7 +50,7 @@ def knock_out(
     *,
     device: str,
     progress: Progress,
-) -> KnockoutReport:
+) -> Finished:
     """Run a plan: the hypothesis first, then every arm on every picture, then the verdict.
 
     A plan that was interrupted goes on where it stopped.
@@ -132,7 +66,7 @@ def knock_out(
 
     rule = DEFAULTS
     settings = ControlSettings(n=plan.controls)
-    trial = _prepare(catalog, invocation, plan, rule, device, progress)
+    trial = prepare(catalog, invocation, plan, rule, device, progress)
     rule.check(len(trial.subjects), {})
     hypothesis, experiment = _register(catalog, invocation, plan, trial, rule, settings)
     prefixes = _prefixes(trial, trial.subjects.files)
@@ -186,83 +120,7 @@ def knock_out(
             p_value=report.p_value,
             report=as_json(report),
         )
-    return report
-
-
-def _prepare(
-    catalog: Catalog,
-    invocation: Invocation,
-    plan: Plan,
-    rule: "Rule",
-    device: str,
-    progress: Progress,
-) -> Trial:
-    from saecli.experiments.interventions import Value, parse_scope
-    from saecli.experiments.margins import Contrast, target_patches
-    from saecli.experiments.probes import Probe
-    from saecli.experiments.runner import Bench, Regions
-
-    with catalog.reading() as session:
-        info, _ = get_latents(session, plan.concept)
-        probe_row = get_probe(session, plan.probe)
-        probe = Probe.from_bytes(read_probe(session, probe_row))
-        used = selecting_images(session, plan.concept)
-    Value.parse(plan.value)
-    parse_scope(plan.scope, info.grid)
-    a = class_index(probe, plan.class_name)
-    b = None if plan.expect is None else class_index(probe, plan.expect)
-    source = open_pictures(plan.images, progress, n_images=plan.n_images)
-    backbone = backbone_of(info, progress, device=device)
-    probe = probe.to(backbone.device)
-    bench = Bench(
-        backbone,
-        load_dictionary(catalog, info, str(backbone.device)),
-        probe,
-        Contrast(a, b),
-    )
-    bench.check()
-    segmentation = probe.task == "segmentation"
-    masks = Masks.find(source, plan.masks) if segmentation else None
-    chosen, rest, by_prediction = with_class(backbone, probe, a, source, masks, progress)
-    subjects = read_subjects(source, chosen, progress)
-    with catalog.writing() as session:
-        ids = [add_image(session, invocation.id, picture) for picture in subjects.pictures()]
-    kept = [place for place, image in enumerate(ids) if image not in used]
-    n_excluded = len(ids) - len(kept)
-    if len(kept) < rule.least_images:
-        taken = f", {n_excluded} left out because they helped to choose the latents" * bool(
-            n_excluded
-        )
-        raise SaecliError(
-            f"{len(kept)} pictures of '{plan.class_name}' are left to test on{taken}",
-            f"give at least {rule.least_images} that no recorded selection of the latents used",
-        )
-    subjects = subjects.keep(kept)
-    regions = None
-    if masks is not None:
-        shares = masks.shares(backbone, subjects.files)
-        regions = Regions(*target_patches(shares, masks.index(plan.class_name), masks.unlabelled))
-    elsewhere = [] if segmentation else _sample(rest, plan.seed)
-    return Trial(
-        info=info,
-        probe_row=probe_row,
-        bench=bench,
-        subjects=subjects,
-        image_ids=tuple(ids[place] for place in kept),
-        without=read_subjects(source, elsewhere, progress),
-        n_excluded=n_excluded,
-        regions=regions,
-        twins=None if plan.twins is None else find_twins(plan.twins, subjects.files),
-        by_prediction=by_prediction,
-    )
-
-
-def _sample(files: Sequence[Any], seed: int) -> list[Any]:
-    """At most so many of the pictures without the class, drawn by the seed."""
-    if len(files) <= WITHOUT:
-        return list(files)
-    drawn = np.random.default_rng([seed, 3]).choice(len(files), WITHOUT, replace=False)
-    return [files[int(place)] for place in np.sort(drawn)]
+    return Finished(report, trial, arms[0])
 
 
 def _register(
@@ -392,3 +250,46 @@ def _run_without(trial: Trial, target: "Arm", progress: Progress) -> NDArray[np.
 
     run(trial.bench, [target], _prefixes(trial, trial.without.files), on_pictures=keep)
     return np.array([changes[position] for position in sorted(changes)])
+
+
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """A picture with the classes of its patches, in the probe's numbers; -1 where unlabelled."""
+
+    file: ImageFile
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    truth: NDArray[np.int64] | None
+
+
+def segmented(finished: Finished, n: int) -> list[Segmented]:
+    """The first pictures of a segmentation experiment, before and after the edit."""
+    import torch
+
+    from saecli.experiments.arms import Encoded
+    from saecli.experiments.margins import patch_labels
+
+    trial, bench = finished.trial, finished.trial.bench
+    files = trial.subjects.files[:n]
+    masks = trial.masks
+    truth: list[NDArray[np.int64] | None] = [None] * len(files)
+    if masks is not None:
+        place = np.full(len(masks.classes) + 1, -1)
+        for number, name in enumerate(bench.probe.classes):
+            if name in masks.classes:
+                place[masks.classes.index(name)] = number
+        found = patch_labels(masks.shares(bench.backbone, files), masks.unlabelled)
+        truth = list(place[found])
+    prefixes = _prefixes(trial, files)
+    sides: list[list[NDArray[np.int64]]] = [[], []]
+    with torch.no_grad():
+        for number in range(len(prefixes)):
+            batch = Encoded.of(bench.dictionary, prefixes[number])
+            for side, output in zip(
+                sides, (batch.output, finished.target.apply(batch)), strict=True
+            ):
+                side.extend(bench.logits(output).argmax(dim=-1).cpu().numpy())
+    return [
+        Segmented(file, before, after, true)
+        for file, before, after, true in zip(files, *sides, truth, strict=True)
+    ]

@@ -1,6 +1,5 @@
 """An experiment proposed by what was last looked at."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,7 @@ from saecli.workflows.pictures import picture_path, whole_set
 from saecli.workflows.subjects import predicted_classes
 
 if TYPE_CHECKING:
-    from saecli.workflows.knockout import Plan
+    from saecli.workflows.plans import Plan
 
 HELD_OUT = {"fieldguide:train": "fieldguide:test"}  # a dictionary's own pictures chose its latents
 
@@ -42,7 +41,7 @@ def plan_from_observation(
     """
     from saecli.experiments.probes import Probe
     from saecli.images.sources import ImageFile
-    from saecli.workflows.knockout import Plan
+    from saecli.workflows.plans import Plan
 
     with catalog.reading() as session:
         seen = last_observation(session)
@@ -62,15 +61,15 @@ def plan_from_observation(
         head = Probe.from_bytes(read_probe(session, row))
     if class_name is None:
         path = picture_path(seen.image.path, progress)
-        if not Path(path).is_file():
-            raise SaecliError(
-                f"the observed picture '{path}' is not there",
-                "find it again (saecli catalog relocate DIR), or give --class",
-            )
         backbone = backbone_of(info, progress, device=device)
         file = ImageFile(path, path.name, None)
-        (classes,) = predicted_classes(backbone, head.to(backbone.device), [file], progress)
-        class_name = head.classes[int(np.bincount(classes).argmax())]
+        seen_as = predicted_classes(backbone, head.to(backbone.device), [file], progress)
+        if not seen_as:
+            raise SaecliError(
+                f"the observed picture '{path}' can't be read any more",
+                "find it again (saecli catalog relocate DIR), or give --class",
+            )
+        class_name = head.classes[int(np.bincount(seen_as[0]).argmax())]
     trained_on, _ = whole_set(info.image_set or "")
     chosen = images or HELD_OUT.get(trained_on, info.image_set)
     if chosen is None:

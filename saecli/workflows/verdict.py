@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from saecli.experiments.results import Results
     from saecli.experiments.runner import Figures
     from saecli.experiments.verdicts import Judgement, Rule
-    from saecli.workflows.knockout import Plan, Trial
+    from saecli.workflows.plans import Plan, Trial
 
 CONTROLS = ("other_latents", "random_directions")
 TOP_CLASSES = 6  # of the probabilities before and after
@@ -81,6 +81,8 @@ def report_of(
             "baseline_margin": judged.baseline,
             "reasons": list(judged.reasons),
             "by_prediction": trial.by_prediction,
+            "n_repeated": trial.n_repeated,
+            "without": {"images": list(trial.without_ids), "changes": without.tolist()},
             "residual_activation": _plain(results.residual()),
             "edit_norm": _plain(results.edit_norm()),
             "own_knockouts": _own(results),

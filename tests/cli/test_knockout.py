@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from saecli.demo.writing import write_pictures
 from tests.commands import Saecli, run, start
@@ -114,7 +115,6 @@ def test_the_effect_equals_running_the_whole_network_with_the_edit(saecli_bench,
 
     import open_clip
     import torch
-    from PIL import Image
     from safetensors import safe_open
 
     from saecli.catalog.opening import open_catalog
@@ -201,8 +201,10 @@ def test_segmentation_tells_what_changed_inside_and_elsewhere(saecli_bench, pict
     write_pictures(other, 40, 11)
     knocked = saecli_bench.json(
         *("knockout", *refs, "--images", other, "--probe", "ground", "--class", "sky"),
-        *("--value", "set:-2", "--controls", "19"),
+        *("--value", "set:-2", "--controls", "19", "--out", "figure.png"),
     )
+    with Image.open(saecli_bench.folder / "figure.png") as figure:
+        assert figure.width > 900  # input, prediction, prediction after, truth
     assert set(knocked["changed"]) == {"target", "other"}
     assert 0 <= knocked["changed"]["target"] <= 1
     assert knocked["controls"]["random_directions"]["changed"]["target"] is not None
