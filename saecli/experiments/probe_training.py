@@ -4,10 +4,10 @@ Pictures, not patches, are split: no patch of a picture lies on both sides. The 
 chosen on a validation part of the training pictures: the strongest whose loss lies within one
 standard error of the best (Breiman et al. 1984, section 3.4.3). A head with smaller weights is
 nearly as accurate and moves less under pushes that have no meaning, which makes experiments
-sharper: in a trial on the built-in world a head of decay 1e-5 changed 33 % of sand patches under random
-directions, one of 1e-3 changed 2 %, at an accuracy of 0.94 and 0.93. The head is then fitted again
-on all training pictures; the scores are those on the held-out pictures, which took no part in
-either.
+sharper: in a trial on the built-in world a head of decay 1e-5 changed 33 % of the sand patches
+under random directions, one of 1e-3 changed 2 %, at accuracies of 0.94 and 0.93. The head is then
+fitted again on all training pictures; the scores are those on the held-out pictures, which took no
+part in either.
 """
 
 from __future__ import annotations
