@@ -164,8 +164,8 @@ def add_selection(
     return row.id
 
 
-def selecting_images(session: Session, concept: Concept) -> set[int]:
-    """The numbers of the pictures that a recorded choice of any of these latents used.
+def selecting_images(session: Session, concept: Concept) -> set[str]:
+    """The hashes of the pictures that a recorded choice of any of these latents used.
 
     Raises:
         SaecliError: if there is no such latent.
@@ -182,4 +182,5 @@ def selecting_images(session: Session, concept: Concept) -> set[int]:
         .join(SelectedLatent, SelectedLatent.selection_id == Selection.id)
         .where(SelectedLatent.latent_id.in_(ids))
     )
-    return set(session.scalars(union(observed, selected)))
+    numbers = union(observed, selected).subquery()
+    return set(session.scalars(select(Image.sha256).where(Image.id.in_(select(numbers)))))

@@ -21,6 +21,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
+_ORIENTATION = 0x0112  # EXIF's tag; 5 to 8 turn a picture by a quarter
+
+
 class UnreadableImage(SaecliError):
     """A file that can't be decoded: broken, truncated, empty, huge, or no picture."""
 
@@ -78,6 +81,17 @@ def decode_bytes(data: bytes, name: str) -> Image.Image:
         raise UnreadableImage(
             f"'{name}' is broken or truncated ({_short(error)})", "replace it or leave it out"
         ) from error
+
+
+def upright_size(path: Path) -> tuple[int, int] | None:
+    """(width, height) in pixels with EXIF applied, from the header; None if it can't be read."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            return (height, width) if turned else (width, height)
+    except Exception:  # what is broken is told where it is decoded
+        return None
 
 
 def content_hash(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Masks: PNGs whose pixels are class indices."""
+"""Masks: PNGs whose pixels are class indices, each of one picture."""
 
 from pathlib import Path
 
@@ -6,8 +6,39 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from saecli.errors import SaecliError
+from saecli.images.decoding import upright_size
+from saecli.images.sources import ImageFile, find_mask
 
 _INDEX_MODES = ("L", "P", "1", "I", "I;16")
+
+
+def mask_of(masks: Path, image: ImageFile, n_classes: int) -> Image.Image:
+    """The mask of a picture, mode L.
+
+    It may be smaller or larger than the picture, but must have its shape, so that both are cut
+    alike.
+
+    Raises:
+        SaecliError: if there is none, it can't be used (see `read_mask`), or it has another shape
+            than the upright picture.
+    """
+    path = find_mask(masks, image)
+    mask = read_mask(path, n_classes)
+    size = upright_size(image.path)
+    if size is not None and not _same_shape(mask.size, size):
+        raise SaecliError(
+            f"the mask '{path}' is {mask.width} × {mask.height} pixels and its picture "
+            f"{size[0]} × {size[1]}, another shape",
+            "make it from the picture as it is shown, upright by its EXIF orientation",
+        )
+    return mask
+
+
+def _same_shape(mask: tuple[int, int], picture: tuple[int, int]) -> bool:
+    """Whether one is the other scaled, but for rounding to whole pixels."""
+    small, large = sorted((mask, picture))
+    ratio = max(small[0] / large[0], small[1] / large[1])
+    return all(abs(a - b * ratio) < 1 for a, b in zip(small, large, strict=True))
 
 
 def read_mask(path: Path, n_classes: int) -> Image.Image:

@@ -14,7 +14,7 @@ from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
 from saecli.catalog.probes import add_probe, find_probe
 from saecli.errors import SaecliError, one_of
-from saecli.images.sources import ImageFile, ImageSource, find_mask, read_classes
+from saecli.images.sources import ImageFile, ImageSource, read_classes
 from saecli.progress import Progress
 from saecli.records import ProbeReport
 from saecli.workflows.pictures import with_labels
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from saecli.workflows.features import Features
 
 UNLABELLED = "unlabelled"  # the class of a mask that takes part in nothing
-MAJORITY = 0.5  # a patch has the class that covers at least this share of it
 
 
 @dataclass(frozen=True)
@@ -138,15 +137,16 @@ def patch_labels(
     backbone: "Backbone", files: Sequence[ImageFile], masks: Path, classes: Sequence[str]
 ) -> NDArray[np.int64]:
     """(n_images, P): the class that covers at least half of each patch, -1 where none does."""
-    from saecli.images.masks import read_mask
+    from saecli.experiments import margins
+    from saecli.images.masks import mask_of
 
+    unlabelled = classes.index(UNLABELLED) if UNLABELLED in classes else None
     rows = []
     for file in files:
-        mask = read_mask(find_mask(masks, file), len(classes))
+        mask = mask_of(masks, file, len(classes))
         shares = backbone.geometry.patch_shares(mask, len(classes), backbone.grid)
-        best = shares.argmax(axis=1)
-        rows.append(np.where(shares.max(axis=1) >= MAJORITY, best, -1))
-    return np.stack(rows).astype(np.int64)
+        rows.append(margins.patch_labels(shares, unlabelled))
+    return np.stack(rows)
 
 
 def keep_probe(

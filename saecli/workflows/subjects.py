@@ -1,6 +1,6 @@
 """The pictures that a selection or an experiment works on: read once, named in the catalog."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from saecli.catalog.images import Picture
 from saecli.errors import SaecliError, one_of
-from saecli.images.decoding import decode
+from saecli.images.decoding import UnreadableImage, content_hash, decode
 from saecli.images.loading import ImageInfo, Skipped, load_batches
-from saecli.images.sources import ImageFile, ImageSource, find_mask, read_classes
+from saecli.images.sources import ImageFile, ImageSource, read_classes
 from saecli.progress import Progress
 from saecli.workflows.pictures import stored_path
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from saecli.backbones.protocol import Backbone
     from saecli.experiments.probes import Probe
 
+BATCH = 32  # pictures to a forward pass
 MASKS = "masks"  # the folder beside pictures where their masks are looked for
 
 
@@ -44,14 +45,32 @@ class Subjects:
     def __len__(self) -> int:
         return len(self.files)
 
-    def keep(self, chosen: Sequence[int]) -> "Subjects":
-        """Those at the given places only."""
-        return Subjects(
+    def fresh(self, used: Collection[str]) -> "tuple[Subjects, int, int]":
+        """Those not used before, each once.
+
+        A picture that is there twice under two names would count as two in every interval.
+
+        Args:
+            used: SHA-256 of pictures that may not take part.
+
+        Returns:
+            the pictures, how many were used before, and how many copies of others were left out.
+        """
+        places: dict[str, int] = {}
+        n_used = 0
+        for place, info in enumerate(self.infos):
+            if info.sha256 in used:
+                n_used += 1
+            else:
+                places.setdefault(info.sha256, place)
+        chosen = list(places.values())
+        kept = Subjects(
             self.source,
             tuple(self.files[i] for i in chosen),
             tuple(self.infos[i] for i in chosen),
             self.skipped,
         )
+        return kept, n_used, len(self) - n_used - len(kept)
 
     def pictures(self) -> list[Picture]:
         """As the catalog takes them."""
@@ -79,7 +98,31 @@ def read_subjects(source: ImageSource, files: Sequence[ImageFile], progress: Pro
             kept.extend(files[index] for index in batch.indices)
             infos.extend(batch.infos)
             task.advance(len(batch.indices))
+    _say_skipped(skipped, progress)
     return Subjects(source, tuple(kept), tuple(infos), tuple(skipped))
+
+
+def draw_fresh(
+    files: Sequence[ImageFile], used: Collection[str], most: int, seed: int
+) -> list[ImageFile]:
+    """At most so many pictures, drawn by the seed, none used before and none twice; in order.
+
+    Args:
+        used: SHA-256 of pictures that may not take part.
+    """
+    seen = set(used)
+    drawn: list[int] = []
+    for place in np.random.default_rng([seed, 3]).permutation(len(files)).tolist():
+        if len(drawn) == most:
+            break
+        try:
+            sha256 = content_hash(files[place].path)
+        except UnreadableImage:
+            continue
+        if sha256 not in seen:
+            seen.add(sha256)
+            drawn.append(place)
+    return [files[place] for place in sorted(drawn)]
 
 
 def pixel_loader(
@@ -129,16 +172,19 @@ class Masks:
 
     def shares(self, backbone: "Backbone", files: Sequence[ImageFile]) -> NDArray[np.float64]:
         """(n_images, P, n_classes): the share of each class in each patch."""
-        from saecli.images.masks import read_mask
+        return np.stack([self._share(backbone, file) for file in files])
+
+    def show(self, backbone: "Backbone", file: ImageFile, name: str) -> bool:
+        """Whether a class holds at least half of a patch of a picture."""
+        from saecli.experiments.margins import HALF
+
+        return bool((self._share(backbone, file)[:, self.index(name)] >= HALF).any())
+
+    def _share(self, backbone: "Backbone", file: ImageFile) -> NDArray[np.float64]:
+        from saecli.images.masks import mask_of
 
         n = len(self.classes)
-        found = [
-            backbone.geometry.patch_shares(
-                read_mask(find_mask(self.folder, file), n), n, backbone.grid
-            )
-            for file in files
-        ]
-        return np.stack(found)
+        return backbone.geometry.patch_shares(mask_of(self.folder, file, n), n, backbone.grid)
 
 
 def class_index(probe: "Probe", name: str) -> int:
@@ -156,19 +202,34 @@ def class_index(probe: "Probe", name: str) -> int:
 
 def predicted_classes(
     backbone: "Backbone", probe: "Probe", files: Sequence[ImageFile], progress: Progress
-) -> list[NDArray[np.int64]]:
-    """The probe's class of each picture (1,), or of each of its patches (P,)."""
+) -> dict[int, NDArray[np.int64]]:
+    """The probe's class of each picture (1,), or of each of its patches (P,), by its place.
+
+    Pictures that can't be read are left out, and said to be.
+    """
     last = backbone.n_blocks - 1
-    load = pixel_loader(backbone, files)
-    found: list[NDArray[np.int64]] = []
+    found: dict[int, NDArray[np.int64]] = {}
+    skipped: list[Skipped] = []
     with torch.no_grad(), progress.task("predicting", len(files), "images") as task:
-        for start in range(0, len(files), 32):
-            places = np.arange(start, min(start + 32, len(files)))
-            final = backbone.resume(backbone.record(load(places), last), last)
+        for batch in load_batches(
+            files,
+            backbone.preprocess,
+            batch_size=BATCH,
+            thumbnails=False,
+            on_skip=skipped.append,
+        ):
+            final = backbone.resume(backbone.record(batch.pixels, last), last)
             classes = probe.logits(final).argmax(dim=-1).cpu().numpy()
-            found.extend(classes.reshape(len(places), -1))
-            task.advance(len(places))
+            found.update(zip(batch.indices, classes.reshape(len(batch.indices), -1), strict=True))
+            task.advance(len(batch.indices))
+    _say_skipped(skipped, progress)
     return found
+
+
+def _say_skipped(skipped: Sequence[Skipped], progress: Progress) -> None:
+    if skipped:
+        rest = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+        progress.say(f"left out: {skipped[0].reason}{rest}")
 
 
 def with_class(
@@ -187,35 +248,20 @@ def with_class(
     Raises:
         SaecliError: if none has the class.
     """
-    from saecli.experiments.margins import HALF
-
-    name = probe.classes[a]
-    if probe.task == "segmentation":
-        if masks is not None:
-            at = masks.index(name)
-            shares = masks.shares(backbone, source.files)[..., at]
-            shows = [bool((part >= HALF).any()) for part in shares]
-        else:
-            shows = [
-                bool((classes == a).any())
-                for classes in predicted_classes(backbone, probe, source.files, progress)
-            ]
-        predicted = masks is None
-    elif any(file.label is not None for file in source.files):
-        shows = [file.label == name for file in source.files]
-        predicted = False
+    name, files = probe.classes[a], source.files
+    labelled = any(file.label is not None for file in files)
+    predicted = masks is None and (probe.task == "segmentation" or not labelled)
+    if predicted:
+        found = predicted_classes(backbone, probe, files, progress)
+        shows = {place: bool((classes == a).any()) for place, classes in found.items()}
+    elif masks is not None:
+        shows = {place: masks.show(backbone, file, name) for place, file in enumerate(files)}
     else:
-        shows = [
-            bool(classes[0] == a)
-            for classes in predicted_classes(backbone, probe, source.files, progress)
-        ]
-        predicted = True
-    chosen = [file for file, shown in zip(source.files, shows, strict=True) if shown]
-    rest = [
-        file
-        for file, shown in zip(source.files, shows, strict=True)
-        if not shown and (predicted or file.label is not None or probe.task == "segmentation")
-    ]
+        shows = {
+            place: file.label == name for place, file in enumerate(files) if file.label is not None
+        }
+    chosen = [files[place] for place, shown in sorted(shows.items()) if shown]
+    rest = [files[place] for place, shown in sorted(shows.items()) if not shown]
     if not chosen:
         raise SaecliError(
             f"no picture of '{source.spec}' {'is predicted' if predicted else 'shows'} '{name}'",

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from saecli.errors import SaecliError
-from saecli.images.masks import read_mask
+from saecli.images.masks import mask_of, read_mask
+from saecli.images.sources import ImageFile
 
 
 @pytest.mark.parametrize("mode", ["L", "P"])
@@ -35,3 +36,31 @@ def test_a_broken_mask_is_named(tmp_path):
     (tmp_path / "m.png").write_bytes(b"\x89PNG\r\n")
     with pytest.raises(SaecliError, match=r"m\.png' can't be read"):
         read_mask(tmp_path / "m.png", 4)
+
+
+def picture_and_mask(folder, picture, mask, orientation=1):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", picture).save(folder / "a.jpg", exif=exif)
+    (folder / "masks").mkdir()
+    Image.new("L", mask, 1).save(folder / "masks" / "a.png")
+    return folder / "masks", ImageFile(folder / "a.jpg", "a.jpg", None)
+
+
+@pytest.mark.parametrize("mask", [(60, 40), (30, 20), (120, 80), (31, 21)])
+def test_a_mask_of_the_picture_s_shape_is_taken_at_any_size(tmp_path, mask):
+    assert mask_of(*picture_and_mask(tmp_path, (60, 40), mask), 2).size == mask
+
+
+@pytest.mark.parametrize("mask", [(40, 60), (40, 40), (60, 44)])
+def test_a_mask_of_another_shape_would_lie_elsewhere_and_is_refused(tmp_path, mask):
+    with pytest.raises(SaecliError, match="60 × 40, another shape"):
+        mask_of(*picture_and_mask(tmp_path, (60, 40), mask), 2)
+
+
+def test_the_shape_is_that_of_the_upright_picture(tmp_path):
+    folder, picture = picture_and_mask(tmp_path, (60, 40), (40, 60), orientation=6)
+    assert mask_of(folder, picture, 2).size == (40, 60)
+    Image.new("L", (60, 40), 1).save(folder / "a.png")
+    with pytest.raises(SaecliError, match="40 × 60, another shape"):
+        mask_of(folder, picture, 2)
