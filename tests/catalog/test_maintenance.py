@@ -221,3 +221,11 @@ def test_pictures_that_moved_are_found_by_their_bytes(empty, tmp_path):
     assert paths[:2] == [str(old / "0.jpg"), str(new / "other name.PNG")]
     with pytest.raises(SaecliError, match=r"there is no folder \./nowhere"):
         relocate(empty, Path("nowhere"))
+
+
+def test_pictures_of_the_built_in_world_are_never_missing(empty, tmp_path):
+    drawn = Picture("000001.png", "fieldguide:train/000001.png", "a" * 64, 10, 10)
+    with empty.begin("x", []) as invocation:
+        record_image_set(empty, invocation.id, name="p", root="fieldguide:train", pictures=[drawn])
+    report = relocate(empty, tmp_path)
+    assert (report.n_in_place, report.n_moved, report.missing) == (1, 0, [])

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def built_in(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built-in")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setattr(sys, "argv", ["saecli", *SMALL])
         assert main([*SMALL, "-q"]) == 0
     return folder
 
