@@ -32,13 +32,21 @@ def demo(
             show_default=False,
         ),
     ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw them on one sheet.", show_default=False),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Draw pictures of the built-in world, with masks, captions and attributes."""
+    from saecli.cli.sheets import write_demo_sheet
     from saecli.demo.writing import write_pictures
     from saecli.records import DemoReport
+    from saecli.render.saving import check_picture_name
     from saecli.render.tables import demo_table
 
+    if sheet is not None:
+        check_picture_name(sheet)
     changed = dict(_assignment(text) for text in counterfactual or ())
     written = write_pictures(
         out,
@@ -50,6 +58,8 @@ def demo(
         counterfactual=changed,
         progress=terminal.progress(),
     )
+    if sheet is not None:
+        write_demo_sheet(out, sheet)
     report = DemoReport(out=str(out), n=written, seed=seed, counterfactual=changed)
     output.emit(report, as_json=as_json, table=demo_table)
 

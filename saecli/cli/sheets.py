@@ -16,13 +16,20 @@ from saecli.records import InspectReport, ShowReport
 from saecli.refs import Concept, parse_latent
 from saecli.render.figures import SegmentedPicture, probability_bars, segmentation_figure
 from saecli.render.numbers import figure, share
-from saecli.render.pictures import ExemplarTile, LatentRow, contact_sheet, exemplar_sheet
+from saecli.render.pictures import (
+    ExemplarTile,
+    LatentRow,
+    contact_sheet,
+    exemplar_sheet,
+    grid_of_pictures,
+)
 from saecli.render.saving import save_picture
 
 if TYPE_CHECKING:
     from saecli.workflows.inspect import Seen
     from saecli.workflows.knockout import Finished
 
+DEMO_PICTURES, DEMO_COLUMNS = 48, 12
 FIGURE_PICTURES = 4  # of a segmentation experiment
 EXEMPLARS = 6  # beside each latent of an observation
 SECTIONS = {"top": "strongest", "quantile": "from weak to strong", "random": "random actives"}
@@ -96,6 +103,13 @@ def write_experiment_figure(done: "Finished", out: Path) -> None:
         rows.append(SegmentedPicture(image, view, one.before, one.after, one.truth, one.file.name))
     grid = done.trial.info.grid
     save_picture(segmentation_figure(rows, grid, bench.probe.classes, title=title), out)
+
+
+def write_demo_sheet(folder: Path, out: Path) -> None:
+    """Draw the first pictures of a folder side by side."""
+    paths = sorted(folder.glob("*.png"))[:DEMO_PICTURES]
+    pictures = [Image.open(path).convert("RGB") for path in paths]
+    save_picture(grid_of_pictures(pictures, columns=DEMO_COLUMNS, tile=112), out)
 
 
 def _tiles(session: Session, info: DictionaryInfo, maps: list[ExemplarMap]) -> list[ExemplarTile]:
