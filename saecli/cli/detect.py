@@ -39,6 +39,7 @@ def detect(
     top: Annotated[int, typer.Option(min=1, help="How many latents to list.")] = 5,
     n_images: computing.NImages = None,
     device: options.Device = "auto",
+    cache: computing.Cache = None,
     catalog: options.Catalog = None,
     as_json: options.Json = False,
 ) -> None:
@@ -61,6 +62,7 @@ def detect(
         "class": class_name,
         "positives": positives,
         "negatives": negatives,
+        "top": top,
         "n_images": n_images,
         "device": device,
     }
@@ -76,6 +78,7 @@ def detect(
             examples,
             top=top,
             device=device,
+            cache=computing.cache_settings(opened.files, cache),
             progress=progress,
         )
     output.emit(found, as_json=as_json, table=detect_table)

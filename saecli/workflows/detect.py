@@ -21,11 +21,13 @@ from saecli.records import DetectedLatent, DetectReport
 from saecli.refs import latent_ref
 from saecli.workflows.models import backbone_of, load_dictionary
 from saecli.workflows.pictures import is_built_in, open_pictures, stored_root
-from saecli.workflows.subjects import Masks, Subjects, pixel_loader, read_subjects
+from saecli.workflows.subjects import Masks, Subjects, read_subjects
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from saecli.activations.settings import CacheSettings
+    from saecli.activations.source import Source
     from saecli.backbones.protocol import Backbone
     from saecli.experiments.advantage import Counts
     from saecli.experiments.detection import Detection
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from saecli.progress import Task
     from saecli.sae.model import Dictionary
 
-BATCH = 32  # pictures to a forward pass
+BATCH = 32  # pictures encoded together
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def detect_latents(
     *,
     top: int,
     device: str,
+    cache: "CacheSettings",
     progress: Progress,
 ) -> DetectReport:
     """Rank a dictionary's latents by how well they detect a concept, and record the choice.
@@ -119,12 +122,12 @@ def detect_latents(
     with catalog.reading() as session:
         info = get_dictionary(session, dictionary_name)
         twin = untrained_twin(session, info)
-    trained = _Through.of(catalog, info, examples, device, progress)
+    trained = _Through.of(catalog, info, examples, device, cache, progress)
     found = trained.score(progress)
     untrained_score, beyond = (
         (None, None)
         if twin is None
-        else _beside_untrained(catalog, twin, trained, found, device, progress)
+        else _beside_untrained(catalog, twin, trained, found, device, cache, progress)
     )
     order = [int(latent) for latent in found.ranked()[:top]]
     subjects = examples.subjects
@@ -180,7 +183,7 @@ class _Through:
     dictionary: "Dictionary"
     backbone: "Backbone"
     examples: Examples
-    layer: int
+    activations: "Source"
 
     @classmethod
     def of(
@@ -189,12 +192,23 @@ class _Through:
         info: DictionaryInfo,
         examples: Examples,
         device: str,
+        cache: "CacheSettings",
         progress: Progress,
     ) -> "_Through":
+        from saecli.activations.streaming import open_activations
+
         backbone = backbone_of(info, progress, device=device)
         dictionary = load_dictionary(catalog, info, str(backbone.device))
         dictionary.check_fits(backbone)
-        return cls(dictionary, backbone, examples, info.layer)
+        activations = open_activations(
+            backbone,
+            examples.subjects.files,
+            info.layer,
+            read_once=False,
+            cache=cache,
+            progress=progress,
+        )
+        return cls(dictionary, backbone, examples, activations)
 
     def score(self, progress: Progress) -> "Detection":
         """Every latent as a detector."""
@@ -217,12 +231,9 @@ class _Through:
             return picture_hits(*chosen, self._images(task))
 
     def _recorded(self, task: "Task") -> "Iterator[tuple[Tensor, NDArray[np.int64]]]":
-        files = self.examples.subjects.files
-        load = pixel_loader(self.backbone, files)
-        for start in range(0, len(files), BATCH):
-            places = np.arange(start, min(start + BATCH, len(files)))
-            yield self.backbone.record(load(places), self.layer).patches, places
-            task.advance(len(places))
+        for start, x in self.activations.batches(BATCH):
+            yield x, np.arange(start, start + len(x))
+            task.advance(len(x))
 
     def _patches(
         self, task: "Task"
@@ -249,12 +260,13 @@ def _beside_untrained(
     trained: _Through,
     found: "Detection",
     device: str,
+    cache: "CacheSettings",
     progress: Progress,
 ) -> tuple[float, bool]:
     """F1 of the untrained twin's best latent, and whether the trained one's is beyond it."""
     from saecli.experiments.advantage import f1_advantage
 
-    untrained = _Through.of(catalog, twin, trained.examples, device, progress)
+    untrained = _Through.of(catalog, twin, trained.examples, device, cache, progress)
     other = untrained.score(progress)
     low, _ = f1_advantage(trained.hits(found, progress), untrained.hits(other, progress), seed=0)
     return float(other.f1.max()), low > 0
