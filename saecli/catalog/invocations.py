@@ -36,12 +36,13 @@ class Invocation:
         versions: Mapping[str, Any] | None,
     ) -> None:
         self._writing = writing
+        self.settings = dict(settings or {})
         self.uuid = str(uuid.uuid4())
         row = InvocationRow(
             uuid=self.uuid,
             command=command,
             arguments=list(arguments),
-            settings=dict(settings or {}),
+            settings=self.settings,
             seed=seed,
             versions=dict(versions or {}),
         )
@@ -52,13 +53,15 @@ class Invocation:
 
     def resolve(
         self,
-        settings: Mapping[str, Any],
+        settings: Mapping[str, Any] | None = None,
         *,
         seed: int | None = None,
         versions: Mapping[str, Any] | None = None,
     ) -> None:
         """Store the settings once the defaults are filled in; None leaves a value as it is."""
-        values: dict[str, Any] = {"settings": dict(settings)}
+        values: dict[str, Any] = {}
+        if settings is not None:
+            self.settings = values["settings"] = dict(settings)
         if seed is not None:
             values["seed"] = seed
         if versions is not None:

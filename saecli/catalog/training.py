@@ -123,11 +123,13 @@ def publish_dictionary(
     dead_fraction: float,
     patches_seen: int,
     seconds: float,
+    plan: Mapping[str, Any] | None = None,
 ) -> DictionaryInfo:
     """Make a draft visible, with its latents; the first one becomes the catalog's default.
 
     An older dictionary of the name stays, under a new name (`clip-2`), with its labels and
     experiments. If that one has the very same checkpoint, it is kept as it is and returned.
+    The settings get ``plan``, what they came to for these pictures, under that name.
 
     Raises:
         SaecliError: if the same checkpoint is in the catalog under another name, or another run
@@ -152,6 +154,8 @@ def publish_dictionary(
     row.sha256, row.checkpoint_id = checkpoint.sha256, checkpoint.id
     row.explained_variance, row.l0, row.dead_fraction = explained_variance, l0, dead_fraction
     row.patches_seen, row.seconds = patches_seen, seconds
+    if plan is not None:
+        row.settings = row.settings | {"plan": dict(plan)}
     row.published = True
     session.flush()
     session.execute(

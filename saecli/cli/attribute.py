@@ -42,7 +42,9 @@ def attribute(
         "probe": probe,
         "class": class_name,
         "against": against,
+        "masks": str(masks) if masks else None,
         "twins": str(twins) if twins else None,
+        "top": top,
         "n_images": n_images,
         "device": device,
     }

@@ -1,5 +1,6 @@
 """`saecli probe`: heads on a backbone's final output."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -63,12 +64,15 @@ def train_probe(
         raise SaecliError("--template goes with --zero-shot", "add it, or leave both", usage=True)
     chosen = [part.strip() for part in classes.split(",") if part.strip()] if classes else None
     settings = ProbeSettings(seed=seed)
-    details = {
+    templates = (template or list(TEMPLATES)) if zero_shot else None
+    details = asdict(settings) | {
         "images": images,
         "backbone": backbone,
         "name": name,
         "masks": str(masks) if masks else None,
         "classes": chosen,
+        "templates": templates,
+        "n_images": n_images,
         "device": device,
     }
     progress = terminal.progress()
@@ -88,7 +92,7 @@ def train_probe(
             progress,
             masks=masks,
             classes=chosen,
-            templates=(template or list(TEMPLATES)) if zero_shot else None,
+            templates=templates,
         )
     output.emit(report, as_json=as_json, table=probe_table)
 

@@ -1,5 +1,6 @@
 """`saecli profile`: what each latent of a dictionary does over an image set."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -24,7 +25,13 @@ def profile(
     from saecli.workflows.profile import profile_dictionary
 
     settings = ProfileSettings(n_exemplars=exemplars, seed=seed)
-    details = {"dictionary": dictionary, "images": images, "n_images": n_images, "device": device}
+    details = asdict(settings) | {
+        "dictionary": dictionary,
+        "images": images,
+        "n_images": n_images,
+        "device": device,
+        "cache": cache,
+    }
     with runs.recorded(catalog, "profile", details, seed=seed) as (opened, invocation):
         found = profile_dictionary(
             opened,

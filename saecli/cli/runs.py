@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saecli.cli import terminal
+from saecli.errors import SaecliError
 
 if TYPE_CHECKING:
     from saecli.catalog.invocations import Invocation
@@ -41,7 +42,12 @@ def recorded(
             command, _arguments(command), settings, seed=seed, versions=versions()
         ) as invocation,
     ):
-        yield catalog, invocation
+        try:
+            yield catalog, invocation
+        finally:
+            # Only now is torch loaded; and what went wrong first is what the user must see.
+            with suppress(SaecliError):
+                invocation.resolve(versions=versions(invocation.settings.get("device")))
 
 
 def _arguments(command: str) -> list[str]:

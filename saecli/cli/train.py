@@ -115,6 +115,9 @@ def train(
         "untrained": untrained,
         "device": device,
         "precision": precision,
+        "cache": cache,
+        "profile": profile,
+        "resume": resume,
     }
     with runs.recorded(catalog, "train", details, seed=seed, create=True) as (opened, invocation):
         where = Computing(device, precision, computing.cache_settings(opened.files, cache))

@@ -7,11 +7,11 @@ from importlib.metadata import PackageNotFoundError, version
 LIBRARIES = ("saecli", "numpy", "torch", "open_clip_torch", "transformers", "sqlalchemy")
 
 
-def versions() -> dict[str, str]:
+def versions(device: str | None = None) -> dict[str, str]:
     """Versions of Python and of the libraries whose code can change a figure.
 
-    The thread count stands here too once torch is loaded: two thread counts need not give the
-    same last bits.
+    Once torch is loaded the thread count stands here too (two thread counts need not give the
+    same last bits), and what the device that was asked for (`auto`) is on this machine.
     """
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for library in LIBRARIES:
@@ -22,4 +22,8 @@ def versions() -> dict[str, str]:
     torch = sys.modules.get("torch")
     if torch is not None:
         found["threads"] = str(torch.get_num_threads())
+        if device is not None:
+            from saecli.backbones import resolve_device
+
+            found["device"] = resolve_device(device)
     return found

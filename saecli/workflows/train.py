@@ -227,6 +227,7 @@ def _publish(
             dead_fraction=result.dead_fraction,
             patches_seen=result.patches_seen,
             seconds=result.seconds,
+            plan=asdict(result.plan),
         )
 
 
@@ -263,11 +264,15 @@ def _record(info: DictionaryInfo) -> TrainedDictionary:
     seconds = info.seconds or 0.0
     return TrainedDictionary(
         name=info.name,
-        explained_variance=info.explained_variance or float("nan"),
-        l0=info.l0 or float("nan"),
-        dead_fraction=info.dead_fraction or 0.0,
+        explained_variance=_number(info.explained_variance),
+        l0=_number(info.l0),
+        dead_fraction=_number(info.dead_fraction),
         n_latents=info.n_latents,
         patches_seen=info.patches_seen or 0,
         seconds=seconds,
         patches_per_second=(info.patches_seen or 0) / seconds if seconds else 0.0,
     )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
