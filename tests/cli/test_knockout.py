@@ -229,7 +229,8 @@ def test_detect_equals_scikit_learn(saecli_bench, birds, models):
         dictionary = load_dictionary(catalog, info, "cpu")
     files = [f for s in (JAY, NUT) for f in open_source(birds / "test" / s).files]
     pixels = pixel_loader(backbone, files)(np.arange(48))
-    maxima = dictionary.encode(backbone.record(pixels, 1).patches).amax(dim=1).numpy()
+    x = backbone.record(pixels, 1).patches.half().float()  # as it is recorded
+    maxima = dictionary.encode(x).amax(dim=1).numpy()
     truth = np.repeat([1, 0], 24)
     for row in found["latents"]:
         column = maxima[:, int(row["ref"].split(":")[1])]
