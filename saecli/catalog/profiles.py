@@ -43,6 +43,24 @@ def current_profile(
     return None if row is None else profile_info(session, row)
 
 
+def profile_over(
+    session: Session, dictionary: DictionaryInfo, pictures: ImageSetInfo
+) -> ProfileInfo | None:
+    """The newest profile of a dictionary over the very pictures of a set, whatever its name."""
+    row = session.scalar(
+        select(Profile)
+        .join(ImageSet, Profile.image_set_id == ImageSet.id)
+        .where(
+            Profile.dictionary_id == dictionary.id,
+            Profile.published,
+            ImageSet.digest == pictures.digest,
+        )
+        .order_by(Profile.id.desc())
+        .limit(1)
+    )
+    return None if row is None else profile_info(session, row)
+
+
 def get_profile(
     session: Session, dictionary: DictionaryInfo, image_set: str | None = None
 ) -> ProfileInfo:

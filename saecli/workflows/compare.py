@@ -18,7 +18,7 @@ from saecli.catalog.matches import add_comparison
 from saecli.catalog.opening import Catalog
 from saecli.catalog.profiles import (
     ProfileInfo,
-    current_profile,
+    profile_over,
     shared_profiles,
 )
 from saecli.catalog.statistics import read_signature
@@ -112,7 +112,7 @@ class Shared:
                 f"{mine.image_set.name}",
             )
         twin = untrained_twin(session, other)
-        beside = current_profile(session, twin, mine.image_set.name) if twin else None
+        beside = profile_over(session, twin, mine.image_set) if twin else None
         untrained = None
         if beside is not None:
             twin_positions, twin_signature = read_signature(session, beside)
