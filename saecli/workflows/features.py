@@ -12,6 +12,7 @@ from saecli.experiments.probes import Reads, read
 from saecli.images.loading import ImageInfo, Skipped, load_batches
 from saecli.images.sources import ImageFile
 from saecli.progress import Progress
+from saecli.workflows.pictures import say_skipped
 
 if TYPE_CHECKING:
     from saecli.backbones.protocol import Backbone
@@ -69,4 +70,5 @@ def final_features(
             f"none of {len(files)} pictures could be read",
             f"mend or replace them (the first: {skipped[0].reason})",
         )
+    say_skipped(skipped, progress)
     return Features({name: torch.cat(kept) for name, kept in parts.items()}, images, skipped)

@@ -131,3 +131,10 @@ def register(
         pictures=pictures,
         skipped=[(one.name, one.reason) for one in skipped],
     )
+
+
+def say_skipped(skipped: Sequence["Skipped"], progress: Progress) -> None:
+    """Say which pictures could not be read, where there are any."""
+    if skipped:
+        rest = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+        progress.say(f"left out: {skipped[0].reason}{rest}")

@@ -16,7 +16,7 @@ from saecli.images.decoding import UnreadableImage, content_hash, decode
 from saecli.images.loading import ImageInfo, Skipped, load_batches
 from saecli.images.sources import ImageFile, ImageSource, read_classes
 from saecli.progress import Progress
-from saecli.workflows.pictures import stored_path
+from saecli.workflows.pictures import say_skipped, stored_path
 
 if TYPE_CHECKING:
     from saecli.backbones.protocol import Backbone
@@ -98,7 +98,7 @@ def read_subjects(source: ImageSource, files: Sequence[ImageFile], progress: Pro
             kept.extend(files[index] for index in batch.indices)
             infos.extend(batch.infos)
             task.advance(len(batch.indices))
-    _say_skipped(skipped, progress)
+    say_skipped(skipped, progress)
     return Subjects(source, tuple(kept), tuple(infos), tuple(skipped))
 
 
@@ -222,14 +222,8 @@ def predicted_classes(
             classes = probe.logits(final).argmax(dim=-1).cpu().numpy()
             found.update(zip(batch.indices, classes.reshape(len(batch.indices), -1), strict=True))
             task.advance(len(batch.indices))
-    _say_skipped(skipped, progress)
+    say_skipped(skipped, progress)
     return found
-
-
-def _say_skipped(skipped: Sequence[Skipped], progress: Progress) -> None:
-    if skipped:
-        rest = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
-        progress.say(f"left out: {skipped[0].reason}{rest}")
 
 
 def with_class(
