@@ -11,7 +11,6 @@ from saecli.catalog.experiments import begin_experiment, publish_experiment, unf
 from saecli.catalog.hypotheses import add_hypothesis
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
-from saecli.catalog.profiles import get_profile
 from saecli.catalog.statistics import read_signature, statistics
 from saecli.catalog.trials import add_trials, read_trials
 from saecli.errors import Interrupted
@@ -133,7 +132,9 @@ def _register(
 ) -> tuple[int, int | None]:
     """Commit the hypothesis before any picture runs, or find the one that was interrupted."""
     with catalog.writing() as session:
-        return _find_or_add(session, invocation, plan, trial, plan.as_json(rule, settings))
+        return _find_or_add(
+            session, invocation, plan, trial, plan.as_json(rule, settings, trial.profile)
+        )
 
 
 def _find_or_add(
@@ -197,9 +198,8 @@ def _arms(
     dictionary = trial.bench.dictionary
     latents = plan.concept.latents
     with catalog.reading() as session:
-        profile = get_profile(session, trial.info)
-        known = statistics(session, profile)
-        _, signature = read_signature(session, profile)
+        known = statistics(session, trial.profile)
+        _, signature = read_signature(session, trial.profile)
     maxima = torch.from_numpy(known.maximum).to(dictionary.W_dec)
     means = torch.from_numpy(known.total / known.n_patches).to(dictionary.W_dec)
     scope = parse_scope(plan.scope, trial.info.grid)

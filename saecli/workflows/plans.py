@@ -10,6 +10,7 @@ from saecli.catalog.invocations import Invocation
 from saecli.catalog.observations import selecting_images
 from saecli.catalog.opening import Catalog
 from saecli.catalog.probes import ProbeInfo, get_probe, read_probe
+from saecli.catalog.profiles import ProfileInfo, get_profile
 from saecli.errors import SaecliError
 from saecli.images.sources import ImageFile
 from saecli.progress import Progress
@@ -67,10 +68,24 @@ class Plan:
     twins: Path | None = None
     n_images: int | None = None
 
-    def as_json(self, rule: "Rule", control: "ControlSettings") -> dict[str, Any]:
-        """As plain values, with the rule and the choice of controls."""
+    def as_json(
+        self, rule: "Rule", control: "ControlSettings", profile: ProfileInfo
+    ) -> dict[str, Any]:
+        """As plain values, with the rule, the choice of controls, and the profile.
+
+        Maxima (``set:C``), means and the siblings that make no control are the profile's: over
+        other pictures they would be another experiment's.
+        """
         told: dict[str, Any] = as_json(self)
-        return told | {"rule": asdict(rule), "control_settings": asdict(control)}
+        return told | {
+            "rule": asdict(rule),
+            "control_settings": asdict(control),
+            "profile": {
+                "image_set": profile.image_set.name,
+                "pictures": profile.image_set.digest,
+                "settings": profile.settings,
+            },
+        }
 
     @property
     def statement(self) -> str:
@@ -84,6 +99,7 @@ class Trial:
     """An experiment's parts, loaded and checked."""
 
     info: DictionaryInfo
+    profile: ProfileInfo
     probe_row: ProbeInfo
     bench: "Bench"
     subjects: Subjects
@@ -118,6 +134,7 @@ def prepare(
 
     with catalog.reading() as session:
         info, _ = get_latents(session, plan.concept)
+        profile = get_profile(session, info)
         probe_row = get_probe(session, plan.probe)
         probe = Probe.from_bytes(read_probe(session, probe_row))
         used = selecting_images(session, plan.concept)
@@ -160,6 +177,7 @@ def prepare(
         )
     return Trial(
         info=info,
+        profile=profile,
         probe_row=probe_row,
         bench=bench,
         subjects=subjects,

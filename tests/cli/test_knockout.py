@@ -276,6 +276,26 @@ def test_an_interrupt_keeps_what_is_done_and_the_same_command_goes_on(
     assert first == second
 
 
+def test_an_experiment_is_not_gone_on_with_after_another_profile(saecli_bench, birds, pictures):
+    """The maxima of `set:` and the choice of controls are those of the profile."""
+    from saecli.catalog.opening import open_catalog
+
+    (latent,) = jay_latents(saecli_bench, birds, top=1)
+    args = [*knockout(birds, latent, expect=NUT), "--json"]
+    saecli_bench.json(*args[:-1])
+    with sqlite3.connect(saecli_bench.folder / "catalog.db") as raw:  # as if it was interrupted
+        raw.execute("update experiment set verdict = null, report = null")
+        raw.execute("update trial set figures = null where position > 7")
+    assert saecli_bench.json("profile", "clip", "--images", birds / "train")["n_images"] == 48
+    assert saecli_bench.json(*args[:-1])["experiment"] == 2
+    with open_catalog(saecli_bench.folder / "catalog.db") as catalog, catalog.reading() as session:
+        from saecli.catalog.hypotheses import get_hypothesis
+
+        profiles = [get_hypothesis(session, number).plan["profile"] for number in (1, 2)]
+    assert profiles[0]["image_set"] == str(pictures)
+    assert profiles[1]["image_set"] == str(birds / "train")
+
+
 def refuses(outcome, code, *words):
     assert outcome.code == code, outcome.err
     for word in words:
