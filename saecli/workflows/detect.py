@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from saecli.backbones.protocol import Backbone
     from saecli.experiments.advantage import Counts
     from saecli.experiments.detection import Detection
-    from saecli.images.sources import ImageFile
     from saecli.progress import Task
     from saecli.sae.model import Dictionary
 
@@ -76,7 +75,9 @@ def by_masks(
 def by_folders(
     positives: str, negatives: str, n_images: int | None, progress: Progress
 ) -> Examples:
-    """Pictures of one set against those of another.
+    """Pictures of one set against those of another; one that is in both shows the concept.
+
+    So the negatives may be a folder that holds the positives, too. Copies count once.
 
     Raises:
         SaecliError: if one can't be read, or is a built-in set, which shows many concepts.
@@ -89,15 +90,21 @@ def by_folders(
                 usage=True,
             )
     sources = [open_pictures(spec, progress, n_images=n_images) for spec in (positives, negatives)]
-    files: list[ImageFile] = []
-    shows: dict[Path, bool] = {}
-    for source, shown in zip(sources, (True, False), strict=True):
-        for file in source.files:
-            files.append(replace(file, name=f"{source.root.name}/{file.name}"))
-            shows[file.path] = shown
-    both = ImageSource(f"{positives} against {negatives}", sources[0].root.parent, tuple(files))
-    subjects = read_subjects(both, files, progress)
-    positive = np.array([shows[file.path] for file in subjects.files], dtype=bool)
+    shown, _, _ = read_subjects(sources[0], sources[0].files, progress).fresh(())
+    known = {info.sha256 for info in shown.infos}
+    others, n_both, _ = read_subjects(sources[1], sources[1].files, progress).fresh(known)
+    if n_both:
+        progress.say(f"{n_both} of the negatives are positives too, and count as these")
+    parts = (shown, others)
+    files = tuple(
+        replace(file, name=f"{part.source.root.name}/{file.name}")
+        for part in parts
+        for file in part.files
+    )
+    both = ImageSource(f"{positives} against {negatives}", sources[0].root.parent, files)
+    infos, skipped = shown.infos + others.infos, shown.skipped + others.skipped
+    subjects = Subjects(both, files, infos, skipped)
+    positive = np.repeat([True, False], [len(shown), len(others)])
     return Examples(subjects, None, positive, Path(positives).name)
 
 
