@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from PIL import Image
 
 from saecli.errors import SaecliError
 from saecli.progress import SILENT
@@ -35,3 +36,16 @@ def test_the_negatives_may_hold_the_positives(birds):
 def test_a_built_in_set_is_no_concept(birds):
     with pytest.raises(SaecliError, match="'fieldguide:test' is no concept's pictures"):
         by_folders(str(birds), "fieldguide:test", None, SILENT)
+
+
+@pytest.mark.parametrize("cache", ["1MB", "0"])
+def test_a_picture_that_the_backbone_refuses_shifts_no_other_one_s_truth(
+    saecli_trained, birds, tmp_path, cache
+):
+    def detect(*more):
+        args = ("detect", "dinov2", "--positives", birds / "jays", "--negatives", birds)
+        return saecli_trained.json(*args, "--top", "48", "--cache", cache, *more)["latents"]
+
+    expected = detect()
+    Image.new("RGB", (1, 90_000)).save(birds / "jays" / "000000-narrow.png")
+    assert detect() == expected
