@@ -1,6 +1,7 @@
 """The pictures a command works on: the built-in sets, a folder, a list; and their catalog rows."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -45,11 +46,42 @@ def open_pictures(spec: str, progress: Progress, *, n_images: int | None = None)
         source = _built_in(spec, progress)
     else:
         source = replace(open_source(spec), spec=str(Path(spec).expanduser().resolve()))
+        source = _without_copies(source, progress)
     if n_images is not None and n_images < len(source.files):
         step = len(source.files) / n_images
         chosen = tuple(source.files[int(i * step)] for i in range(n_images))
         source = replace(source, spec=f"{source.spec} ({n_images} pictures)", files=chosen)
     return source
+
+
+def _without_copies(source: ImageSource, progress: Progress) -> ImageSource:
+    """Each picture of a class once, under its first name: a copy is no second exemplar or trial.
+
+    Only files of equal size are read for it.
+    """
+    sizes = Counter(_size(file) for file in source.files)
+    kept: dict[tuple[str | None, str], ImageFile] = {}
+    for file in source.files:
+        alone = sizes[_size(file)] == 1
+        kept.setdefault((file.label, file.name if alone else _bytes_of(file)), file)
+    n_copies = len(source.files) - len(kept)
+    if n_copies:
+        progress.say(f"left out: {n_copies} copies of other pictures of {source.spec}")
+    return replace(source, files=tuple(kept.values()))
+
+
+def _size(file: ImageFile) -> int:
+    return file.path.stat().st_size if file.path.exists() else 0
+
+
+def _bytes_of(file: ImageFile) -> str:
+    """The hash of a file's bytes; of one that can't be read its name."""
+    from saecli.images.decoding import UnreadableImage, content_hash
+
+    try:
+        return content_hash(file.path)
+    except UnreadableImage:
+        return file.name
 
 
 def _built_in(spec: str, progress: Progress) -> ImageSource:

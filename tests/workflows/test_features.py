@@ -1,7 +1,6 @@
 """The inputs of probes: of every readable picture, in order, and nothing left out in silence."""
 
 import shutil
-from contextlib import contextmanager
 
 import pytest
 import torch
@@ -10,21 +9,7 @@ from saecli.errors import SaecliError
 from saecli.images.sources import open_source
 from saecli.progress import SILENT
 from saecli.workflows.features import final_features
-
-
-class Heard:
-    """Progress that remembers what was said."""
-
-    def __init__(self):
-        self.said = []
-
-    @contextmanager
-    def task(self, name, total, unit):
-        with SILENT.task(name, total, unit) as task:
-            yield task
-
-    def say(self, message):
-        self.said.append(message)
+from tests.heard import Heard
 
 
 @pytest.fixture(scope="module")
