@@ -6,6 +6,7 @@ files in the folder beside it, written whole or not at all, and verified wheneve
 
 import hashlib
 import os
+import time
 import uuid
 import zlib
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from saecli.catalog.tables import Artifact as ArtifactRow
 from saecli.catalog.tables import Dictionary, Probe, Profile
 from saecli.errors import SaecliError
 
+DRAFT_SECONDS = 3600  # a file that a job is writing is younger
 INSIDE_BYTES = 4_000_000  # what the catalog's file itself holds, after compression
 
 _COLUMNS = (ArtifactRow.id, ArtifactRow.sha256, ArtifactRow.size, ArtifactRow.kind)
@@ -115,7 +117,8 @@ def artifact_problems(session: Session) -> list[str]:
         except SaecliError as error:
             problems.append(error.problem)
     drafts = catalog.files.rglob(".*") if catalog.files.is_dir() else []
-    problems += [f"{shown(draft)} was never finished" for draft in sorted(drafts)]
+    left = [draft for draft in drafts if time.time() - draft.stat().st_mtime > DRAFT_SECONDS]
+    problems += [f"{shown(draft)} was never finished" for draft in sorted(left)]
     return problems
 
 

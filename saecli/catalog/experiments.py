@@ -139,7 +139,7 @@ def get_experiment(session: Session, number: int) -> ExperimentInfo:
     if row is None:
         raise SaecliError(
             f"there is no experiment:{number} in {catalog_of(session).name}",
-            "see which there are with saecli experiments",
+            "see which there are with saecli list",
         )
     arms = session.execute(
         select(Arm.kind, Arm.description).where(Arm.experiment_id == number).order_by(Arm.number)

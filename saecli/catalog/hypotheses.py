@@ -118,7 +118,7 @@ def get_hypothesis(session: Session, number: int) -> HypothesisInfo:
     if found is None:
         raise SaecliError(
             f"there is no hypothesis {number} in {catalog_of(session).name}",
-            "see which there are with saecli hypothesis list",
+            "see which there are with saecli list",
         )
     row, dictionary, probe = found
     latents = session.scalars(

@@ -37,7 +37,7 @@ def compare(
     details = {"from": source, "to": target, "top": top}
     if ":" not in source:
         check_dictionary_name(source)
-        with runs.opened(catalog) as opened:
+        with runs.recorded(catalog, "compare", details, seed=seed) as (opened, _):
             both = compare_dictionaries(opened, source, target, settings, terminal.progress())
         output.emit(both, as_json=as_json, table=dictionaries_table)
         return

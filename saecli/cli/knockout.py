@@ -33,7 +33,8 @@ def knockout(
         ),
     ] = None,
     probe: Annotated[
-        str | None, typer.Option(help="Whose prediction; default: the backbone's first probe.")
+        str | None,
+        typer.Option(help="Whose prediction; without latents the backbone's first probe."),
     ] = None,
     class_name: Annotated[
         str | None,

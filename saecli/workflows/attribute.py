@@ -1,19 +1,21 @@
 """Which latents the margin of a class rests on, by attribution; recorded as a selection."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from saecli.catalog.dictionaries import get_dictionary
-from saecli.catalog.images import record_image_set
+from saecli.catalog.images import Picture, record_image_set
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.latents import summaries
 from saecli.catalog.observations import add_selection
 from saecli.catalog.opening import Catalog
 from saecli.catalog.probes import get_probe, read_probe
 from saecli.errors import SaecliError
+from saecli.images.sources import ImageSource
 from saecli.progress import Progress
 from saecli.records import AttributedLatent, AttributeReport
 from saecli.refs import latent_ref
@@ -112,7 +114,21 @@ def attribute_latents(
         against,
         [(i, float(result.values[i]), None if loss is None else float(loss[i])) for i in order],
         result.n_images,
+        _pictures_of(twins, twin_files, progress),
     )
+
+
+def _pictures_of(
+    folder: Path | None, files: "tuple[ImageFile, ...] | None", progress: Progress
+) -> list[Picture]:
+    """Twins as the catalog takes them: they helped to choose the latents, too."""
+    if folder is None or files is None:
+        return []
+    source = ImageSource(str(folder), folder, files)
+    return [
+        replace(picture, name=f"twins/{picture.name}", label=None)
+        for picture in read_subjects(source, files, progress).pictures()
+    ]
 
 
 def _recorded(
@@ -142,6 +158,7 @@ def _keep(
     against: str | None,
     ranked: list[tuple[int, float, float | None]],
     n_images: int,
+    twins: list[Picture],
 ) -> AttributeReport:
     if not ranked:
         raise SaecliError(
@@ -153,7 +170,7 @@ def _keep(
         invocation.id,
         name=f"{subjects.source.spec} ({class_name})",
         root=stored_root(subjects.source),
-        pictures=subjects.pictures(),
+        pictures=[*subjects.pictures(), *twins],
         skipped=[(one.name, one.reason) for one in subjects.skipped],
     )
     with catalog.reading() as session:
