@@ -34,7 +34,7 @@ def knockout(
     ] = None,
     probe: Annotated[
         str | None,
-        typer.Option(help="Whose prediction; without latents the backbone's first probe."),
+        typer.Option(help="Whose prediction; without latents the first probe."),
     ] = None,
     class_name: Annotated[
         str | None,
