@@ -144,25 +144,25 @@ def test_the_grids_are_14_by_14_and_16_by_16(clip: open_clip.CLIP, dinov2: Dinov
 def test_clip_names_most_species_grounds_and_concepts_of_new_pictures(
     clip: open_clip.CLIP, tokenizer: open_clip.tokenizer.HFTokenizer
 ) -> None:
-    scores = zero_shot_scores(clip, tokenizer, n=200, seed=904)
-    assert scores["species"] > 0.8
-    assert scores["wing"] > 0.9
-    assert scores["ground"] > 0.75
-    assert scores["concept"] > 0.8
+    scores = zero_shot_scores(clip, tokenizer, n=120, seed=904)
+    assert scores["species"] > 0.9
+    assert scores["wing"] > 0.95
+    assert scores["ground"] > 0.85
+    assert scores["concept"] > 0.9
 
 
 def test_a_twin_s_patches_change_clip_s_answer_and_its_class_token_does_not(
     clip: open_clip.CLIP, tokenizer: open_clip.tokenizer.HFTokenizer
 ) -> None:
     texts = text_directions(clip, tokenizer, species_prompts().values())
-    shares = swap_scores(clip, texts, n=4, seed=905)["all"]
-    assert shares["patches"] > 0.7
+    shares = swap_scores(clip, texts, n=2, seed=905)["all"]
+    assert shares["patches"] > 0.9
     assert shares["class_token"] < 0.1
 
 
 def test_the_label_free_model_separates_species_and_grounds(dinov2: Dinov2Model) -> None:
-    scores = patch_scores(dinov2, n_train=480, n_test=240, seed=906)
-    assert scores["species"] > 0.4  # with few pictures to learn from; chance is 0.04
+    scores = patch_scores(dinov2, n_train=240, n_test=120, seed=906)
+    assert scores["species"] > 0.5  # few pictures to learn from; chance is 0.04
     assert scores["mean_iou"] > 0.7
 
 

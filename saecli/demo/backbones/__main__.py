@@ -3,8 +3,8 @@
 Nobody needs to run this: the weights are part of the package. The whole of it is
 
     python -m saecli.demo.backbones pictures --work DIR     # minutes, 2.7 GB
-    python -m saecli.demo.backbones clip --work DIR         # an hour on one core
-    python -m saecli.demo.backbones dinov2 --work DIR       # an hour on one core
+    python -m saecli.demo.backbones clip --work DIR         # 37 minutes of one core
+    python -m saecli.demo.backbones dinov2 --work DIR       # 37 minutes of one core
     python -m saecli.demo.backbones evaluate --clip DIR/fieldguide-clip \
         --dinov2 DIR/fieldguide-dinov2
 """
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
             "--work", type=Path, required=True, help="folder of pictures, checkpoints and results"
         )
     for step in (clip, dinov2):
-        step.add_argument("--minutes", type=float, help="CPU minutes to spend (default: 55)")
+        step.add_argument("--minutes", type=float, help="CPU minutes to spend (default: 37)")
         step.add_argument("--threads", type=int, default=1, help="cores to use (default: 1)")
     evaluate = steps.add_parser("evaluate", help="print every score as one JSON document")
     evaluate.add_argument("--clip", type=Path, default=FOLDERS["fieldguide-clip"][1])
