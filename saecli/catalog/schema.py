@@ -12,8 +12,6 @@ from saecli.errors import SaecliError
 SCHEMA = 1  # PRAGMA user_version; the number of the newest migration
 APPLICATION = 0x53414543  # PRAGMA application_id: "SAEC"
 
-_HEAD = b"SQLite format 3\x00"
-
 
 def check_file(path: Path) -> None:
     """Refuse what is no catalog at all, or one of another schema.
@@ -33,9 +31,10 @@ def read_schema(path: Path) -> int:
     name = shown(path)
     if path.is_dir():
         raise SaecliError(f"{name} is a folder", f"name the file in it, as in {name}/catalog.db")
+    # The file is never opened but by SQLite: closing any other handle would drop the locks that
+    # this process holds on it (POSIX).
     try:
-        with path.open("rb") as file:
-            head = file.read(len(_HEAD))
+        size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         raise SaecliError(
             f"no catalog at {name}",
@@ -46,17 +45,15 @@ def read_schema(path: Path) -> int:
             f"the catalog {name} can't be read ({error.strerror or error})",
             "change its permissions, or name another with --catalog",
         ) from error
-    if head != _HEAD:
-        found = "an empty file" if not head else "another kind of file"
-        raise SaecliError(
-            f"{name} is no catalog but {found}",
-            "name a catalog with --catalog, or remove the file and run saecli train",
-        )
+    if not size:
+        raise _no_catalog(name, "an empty file")
     try:
         with closing(connect(path, write=False)) as connection:
             application: int = connection.execute("PRAGMA application_id").fetchone()[0]
             schema: int = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise _no_catalog(name, "another kind of file") from error
         raise sentence(error, name) or error from error
     if application != APPLICATION:
         raise SaecliError(
@@ -64,6 +61,13 @@ def read_schema(path: Path) -> int:
             "name a catalog with --catalog",
         )
     return schema
+
+
+def _no_catalog(name: str, found: str) -> SaecliError:
+    return SaecliError(
+        f"{name} is no catalog but {found}",
+        "name a catalog with --catalog, or remove the file and run saecli train",
+    )
 
 
 def check_schema(found: int, name: str) -> None:

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -285,7 +286,7 @@ def test_a_full_disk_is_told_from_other_failures_of_the_system(tmp_path):
 
 
 def test_a_full_database_is_a_full_disk_even_inside_another_error(tmp_path):
-    with sqlite3.connect(tmp_path / "small.db") as small:
+    with closing(sqlite3.connect(tmp_path / "small.db")) as small, small:
         small.execute("PRAGMA max_page_count = 2")
         small.execute("CREATE TABLE blob (bytes)")
 

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_nothing_in_the_catalog_tells_where_this_machine_keeps_the_built_in_worl
     saecli_built_in("inspect", "fieldguide:test/000005.png", "--patches", "90-92")
     detect = ("detect", "dinov2", "--images", "fieldguide:test", "--n-images", "60")
     assert saecli_built_in(*detect, "--class", "water").code == 0
-    with sqlite3.connect(saecli_built_in.folder / "catalog.db") as raw:
+    with closing(sqlite3.connect(saecli_built_in.folder / "catalog.db")) as raw, raw:
         told = "\n".join(raw.iterdump())
     for place in (CHECKOUT, cache_folder(), saecli_built_in.folder):
         assert str(place) not in told

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 
 import torch
 
@@ -10,7 +11,7 @@ from saecli.backbones import resolve_device
 
 def invocations(saecli):
     """Settings and versions of the last run of each command."""
-    with sqlite3.connect(saecli.folder / "catalog.db") as raw:
+    with closing(sqlite3.connect(saecli.folder / "catalog.db")) as raw, raw:
         rows = raw.execute("select command, settings, versions from invocation order by id")
         return {name: (json.loads(told), json.loads(on)) for name, told, on in rows}
 
@@ -31,7 +32,7 @@ def test_a_failed_run_is_recorded_with_its_sentence(saecli_trained, pictures):
     outcome = saecli_trained("inspect", pictures / "nowhere.png", "--device", "cpu")
     assert outcome.code == 1
     assert invocations(saecli_trained)["inspect"][0]["device"] == "cpu"
-    with sqlite3.connect(saecli_trained.folder / "catalog.db") as raw:
+    with closing(sqlite3.connect(saecli_trained.folder / "catalog.db")) as raw, raw:
         query = "select status, problem from invocation where command = 'inspect'"
         ((status, problem),) = raw.execute(query)
     assert status == "failed"
@@ -39,7 +40,7 @@ def test_a_failed_run_is_recorded_with_its_sentence(saecli_trained, pictures):
 
 
 def test_a_dictionary_s_settings_hold_what_the_defaults_came_to(saecli_trained):
-    with sqlite3.connect(saecli_trained.folder / "catalog.db") as raw:
+    with closing(sqlite3.connect(saecli_trained.folder / "catalog.db")) as raw, raw:
         rows = raw.execute("select settings from dictionary").fetchall()
     assert len(rows) == 2
     for (told,) in rows:

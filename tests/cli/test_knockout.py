@@ -4,6 +4,7 @@ import shutil
 import signal
 import sqlite3
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -258,7 +259,7 @@ def test_an_interrupt_keeps_what_is_done_and_the_same_command_goes_on(
     deadline = time.monotonic() + 120
     n = 0
     while n == 0 and process.poll() is None and time.monotonic() < deadline:
-        with sqlite3.connect(database, uri=True) as raw:
+        with closing(sqlite3.connect(database, uri=True)) as raw, raw:
             (n,) = raw.execute("select count(*) from trial where figures is not null").fetchone()
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
@@ -283,7 +284,10 @@ def test_an_experiment_is_not_gone_on_with_after_another_profile(saecli_bench, b
     (latent,) = jay_latents(saecli_bench, birds, top=1)
     args = [*knockout(birds, latent, expect=NUT), "--json"]
     saecli_bench.json(*args[:-1])
-    with sqlite3.connect(saecli_bench.folder / "catalog.db") as raw:  # as if it was interrupted
+    with (
+        closing(sqlite3.connect(saecli_bench.folder / "catalog.db")) as raw,
+        raw,
+    ):  # as if it was interrupted
         raw.execute("update experiment set verdict = null, report = null")
         raw.execute("update trial set figures = null where position > 7")
     assert saecli_bench.json("profile", "clip", "--images", birds / "train")["n_images"] == 48

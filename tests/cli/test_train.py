@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,10 @@ def wait_for_points(folder, process, least=5):
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         if (folder / "catalog.db").exists():
-            with sqlite3.connect(f"file:{folder / 'catalog.db'}?mode=ro", uri=True) as raw:
+            with (
+                closing(sqlite3.connect(f"file:{folder / 'catalog.db'}?mode=ro", uri=True)) as raw,
+                raw,
+            ):
                 try:
                     (n,) = raw.execute("select count(*) from training_point").fetchone()
                 except sqlite3.OperationalError:

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import struct
 import zlib
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -206,7 +207,7 @@ def test_a_catalog_that_is_no_database(saecli):
 
 
 def test_a_database_that_is_no_catalog(saecli):
-    with sqlite3.connect(saecli.folder / "catalog.db") as other:
+    with closing(sqlite3.connect(saecli.folder / "catalog.db")) as other, other:
         other.execute("create table cats (name)")
     refuses(saecli("list"), 1, "catalog.db")
 
@@ -214,7 +215,7 @@ def test_a_database_that_is_no_catalog(saecli):
 @pytest.mark.parametrize(("change", "words"), [(+1, "update"), (-1, "catalog upgrade")])
 def test_a_catalog_of_another_schema(saecli_trained, change, words):
     path = saecli_trained.folder / "catalog.db"
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         (now,) = raw.execute("pragma user_version").fetchone()
         raw.execute(f"pragma user_version = {now + change}")
     if now + change == 0:

@@ -50,8 +50,8 @@ def test_the_papers_preset_is_its_table():
 
 def test_the_fieldguides_preset_is_its_recipe():
     plan = resolve(PRESETS["fieldguide"], 192, 784_000)
-    assert (plan.n_latents, plan.k, plan.n_steps, plan.batch) == (512, 8, 800, 4096)
-    assert (plan.lr, plan.aux_after, plan.decay_from) == (2e-3, 30 * 4096, 600)
+    assert (plan.n_latents, plan.k, plan.n_steps, plan.batch) == (512, 8, 1600, 4096)
+    assert (plan.lr, plan.aux_after, plan.decay_from) == (2e-3, 30 * 4096, 1200)
 
 
 def test_the_rate_warms_up_stays_and_falls_to_nothing():
