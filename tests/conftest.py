@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# One thread a process: several workers on few cores would wait for one another at every product.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("SAECLI_CATALOG", None)
 
 from tests.commands import Saecli
