@@ -26,7 +26,9 @@ def attribute(
         Path | None,
         typer.Option(metavar="DIR", help="Edited copies of the pictures, under the same stems."),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many latents to list.")] = 24,
+    top: Annotated[
+        int, typer.Option(min=1, max=options.MOST_ROWS, help="How many latents to list.")
+    ] = 24,
     n_images: computing.NImages = None,
     device: options.Device = "auto",
     catalog: options.Catalog = None,

@@ -22,7 +22,9 @@ def compare(
         str,
         typer.Option("--to", metavar="DICTIONARY", help="Where to look.", show_default=False),
     ],
-    top: Annotated[int, typer.Option(min=1, help="How many matches to list.")] = 5,
+    top: Annotated[
+        int, typer.Option(min=1, max=options.MOST_ROWS, help="How many matches to list.")
+    ] = 5,
     seed: options.Seed = 0,
     catalog: options.Catalog = None,
     as_json: options.Json = False,

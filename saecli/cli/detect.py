@@ -36,7 +36,9 @@ def detect(
         str | None,
         typer.Option(metavar="SET", help="Pictures without it.", show_default=False),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many latents to list.")] = 5,
+    top: Annotated[
+        int, typer.Option(min=1, max=options.MOST_ROWS, help="How many latents to list.")
+    ] = 5,
     n_images: computing.NImages = None,
     device: options.Device = "auto",
     cache: computing.Cache = None,

@@ -23,7 +23,9 @@ def inspect(
         str | None,
         typer.Option(metavar="NAME", help="Default: the catalog's default dictionary."),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many latents to list.")] = 8,
+    top: Annotated[
+        int, typer.Option(min=1, max=options.MOST_ROWS, help="How many latents to list.")
+    ] = 8,
     out: options.Out = None,
     device: options.Device = "auto",
     catalog: options.Catalog = None,

@@ -21,6 +21,9 @@ from saecli.refs import (
 )
 from saecli.refs import check_dictionary_name as dictionary_name
 
+MOST_SEED = 2**63 - 1  # what the catalog can store
+MOST_ROWS = 100_000  # more than anybody reads
+MOST_EXEMPLARS = 4_096  # of each latent
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
@@ -79,7 +82,7 @@ Catalog = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the table.")]
 Seed = Annotated[
     int,
-    typer.Option("--seed", min=0, help="Same seed, same machine: same result."),
+    typer.Option("--seed", min=0, max=MOST_SEED, help="Same seed, same machine: same result."),
 ]
 Device = Annotated[
     str,

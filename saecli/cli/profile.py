@@ -11,7 +11,10 @@ from saecli.cli import computing, options, output, runs, terminal
 def profile(
     dictionary: Annotated[str, typer.Argument(help="The dictionary.", show_default=False)],
     images: options.Images,
-    exemplars: Annotated[int, typer.Option(min=1, help="Top pictures kept of each latent.")] = 16,
+    exemplars: Annotated[
+        int,
+        typer.Option(min=1, max=options.MOST_EXEMPLARS, help="Top pictures kept of each latent."),
+    ] = 16,
     n_images: computing.NImages = None,
     device: options.Device = "auto",
     cache: computing.Cache = None,

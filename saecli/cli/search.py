@@ -14,7 +14,9 @@ def search(
     dictionary: Annotated[
         str | None, typer.Option(metavar="NAME", help="Look in one dictionary only.")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many results to list.")] = 10,
+    top: Annotated[
+        int, typer.Option(min=1, max=options.MOST_ROWS, help="How many results to list.")
+    ] = 10,
     catalog: options.Catalog = None,
     as_json: options.Json = False,
 ) -> None:

@@ -16,7 +16,10 @@ def show(
         typer.Argument(metavar="DICTIONARY[:INDEX]", help="A latent, as clip:12, or a dictionary."),
     ],
     top: Annotated[
-        int, typer.Option(min=1, help="How many exemplars, or latents of a dictionary.")
+        int,
+        typer.Option(
+            min=1, max=options.MOST_ROWS, help="How many exemplars, or latents of a dictionary."
+        ),
     ] = 16,
     sort: Annotated[
         Literal["density", "max", "mean", "index"], typer.Option(help="Order of the latents.")

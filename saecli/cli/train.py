@@ -148,7 +148,7 @@ def train(
             job = Job(
                 name=name or default_name(backbone, untrained=untrained),
                 backbone=backbone,
-                images=images or "fieldguide:train",
+                images="fieldguide:train" if images is None else images,
                 layer=layer,
                 settings=settings,
                 n_images=n_images,
@@ -163,7 +163,9 @@ def train(
 
 def _settings(preset: str, **chosen: object) -> "TrainSettings":
     """A preset with what the user chose in its place."""
-    from saecli.sae.settings import PRESETS
+    from saecli.sae.settings import PRESETS, n_latents_of
 
     given = {key: value for key, value in chosen.items() if value is not None}
-    return replace(PRESETS[preset], **given)  # type: ignore[arg-type]
+    settings = replace(PRESETS[preset], **given)  # type: ignore[arg-type]
+    n_latents_of(settings.latents, d_model=1)  # a wrong form is found before anything is loaded
+    return settings

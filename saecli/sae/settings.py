@@ -140,7 +140,10 @@ def n_latents_of(latents: str, d_model: int) -> int:
         SaecliError: if it is neither, or gives no latent.
     """
     found = _MULTIPLE.fullmatch(latents.strip().lower())
-    n_latents = round(float(found[1]) * d_model) if found else parse_count(latents)
+    try:
+        n_latents = round(float(found[1]) * d_model) if found else parse_count(latents)
+    except SaecliError as error:
+        raise SaecliError(error.problem, "write 1536, 24k or 8x", usage=True) from None
     if n_latents < 1:
         raise SaecliError(f"'{latents}' gives no latents", "write 1536 or 8x", usage=True)
     return n_latents

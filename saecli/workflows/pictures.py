@@ -40,6 +40,10 @@ def open_pictures(spec: str, progress: Progress, *, n_images: int | None = None)
     Raises:
         SaecliError: if there are none.
     """
+    if not spec.strip():
+        raise SaecliError(
+            "the set of pictures has an empty name", "name a folder or a list", usage=True
+        )
     if n_images is None and not Path(spec).expanduser().exists():
         spec, n_images = whole_set(spec)
     if is_built_in(spec):

@@ -263,3 +263,18 @@ def test_wrong_registers_are_not_dropped_in_silence(saecli, pictures, tmp_path):
     )
     assert found["dictionaries"][0]["name"] == "r"
     assert saecli.json("list")["dictionaries"][0]["grid"] == [4, 4]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["train", "--latents", "8y"],
+        ["train", "--seed", "9" * 20],
+        ["show", "clip:1", "--top", "9" * 20],
+        ["profile", "clip", "--images", ".", "--exemplars", "9" * 20],
+        ["train", "--images", "", "--backbone", "fieldguide-clip"],
+    ],
+)
+def test_values_that_cannot_be_meant_are_refused_before_any_work(saecli, args):
+    refuses(saecli(*args), 2)
+    assert not (saecli.folder / "catalog.files").exists()
