@@ -18,7 +18,8 @@ from saecli.cli.app import main
 from saecli.errors import SaecliError
 
 AUTHOR = "the saecli example"
-N_IMAGES = 1200  # pictures trained and profiled on: their thumbnails are most of the file
+N_IMAGES = 1000  # pictures trained and profiled on: their thumbnails are most of the file
+N_PATCHES = "3.3M"  # 800 steps; more explains more
 GROUNDS = ("sand", "water", "grass", "sky")
 PAIRS = (
     ("blue jay", "Clark's nutcracker", "wing"),
@@ -47,8 +48,8 @@ def make(out: Path) -> None:
 
 def _fill() -> None:
     few = ("--n-images", N_IMAGES)
-    _run("train", *few)
-    _run("train", "--untrained", *few)
+    _run("train", *few, "--n-patches", N_PATCHES)
+    _run("train", "--untrained", *few, "--n-patches", N_PATCHES)
     best: dict[str, str] = {}
     for dictionary in ("clip", "dinov2"):
         for ground in GROUNDS:
