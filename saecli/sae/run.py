@@ -14,10 +14,11 @@ from saecli.sae.objectives import Losses, Precision, objective_of
 from saecli.sae.points import TrainingPoint
 from saecli.sae.settings import TrainSettings, resolve
 from saecli.sae.state import SavedRun
-from saecli.sae.weights import NAMES, Normalisation, Weights, from_data
+from saecli.sae.weights import NAMES, Normalisation, Weights, best_gain, from_data
 
 ADAM_BETAS = (0.9, 0.999)  # Gao et al. 2024, arXiv 2406.04093, section A.3
 ADAM_EPS = 6.25e-10  # the same
+GAIN_SAMPLE = 4096  # patches on which the encoder's first length is fitted
 DIVERGED = 10.0  # times the data's variance, or the first interval's error if that was larger
 
 
@@ -57,6 +58,11 @@ class Run:
         z = normalisation.apply(sample)
         generator = torch.Generator().manual_seed(plan.seed)
         weights = from_data(z, plan.n_latents, plan.init_mix, generator)
+        if plan.fit_encoder:
+            start = self._dictionary(weights, normalisation)
+            x = sample[:GAIN_SAMPLE]
+            reconstruction = normalisation.apply(start.decode(start.encode(x)))
+            weights.W_enc.mul_(best_gain(z[:GAIN_SAMPLE], reconstruction))
         self._place(normalisation, weights.tensors())
 
     def restore(self, saved: SavedRun) -> None:

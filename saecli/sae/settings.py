@@ -33,6 +33,8 @@ class TrainSettings:
         aux_after: patches without activity after which AuxK takes a latent; None: as many as
             make it dead.
         init_mix: share of a data point in a decoder row's initial direction, the rest random.
+        fit_encoder: scale the first encoder so that the first reconstruction errs least. It
+            explains more after few steps; a small dictionary trained for many loses latents by it.
         dead_window: patches without activity after which a latent is dead, or the training
             set where it is smaller.
         estimate: patches from which mean and scale are estimated.
@@ -56,6 +58,7 @@ class TrainSettings:
     aux_weight: float = 1 / 32  # Gao et al. 2024, section A.2
     aux_k: int | None = None
     aux_after: int | None = None
+    fit_encoder: bool = True  # measured on 250 photographs: 0.75 against 0.65 explained
     init_mix: float = 0.8  # as in saev; on 250 photographs explains 2 % more than random rows
     dead_window: int = 10_000_000  # Gao et al. 2024, section 2.4
     estimate: int = 65_536  # the mean's error is 1/256 of a standard deviation
@@ -81,7 +84,13 @@ PRESETS: dict[str, TrainSettings] = {
     ),
     # the built-in world: 0.95 explained variance at L0 8 without a dead latent, in half a minute
     "fieldguide": TrainSettings(
-        latents="512", k=8, n_patches=1600 * 4096, batch=4096, lr=2e-3, aux_after=30 * 4096
+        latents="512",
+        k=8,
+        fit_encoder=False,
+        n_patches=1600 * 4096,
+        batch=4096,
+        lr=2e-3,
+        aux_after=30 * 4096,
     ),
 }
 
@@ -109,6 +118,7 @@ class Plan:
     aux_weight: float
     aux_k: int
     aux_after: int
+    fit_encoder: bool
     init_mix: float
     dead_window: int
     estimate: int
@@ -182,6 +192,7 @@ def resolve(settings: TrainSettings, d_model: int, n_patches: int) -> Plan:
         aux_weight=settings.aux_weight,
         aux_k=settings.aux_k or 2 ** round(math.log2(max(2, d_model) / 2)),
         aux_after=settings.aux_after or window,
+        fit_encoder=settings.fit_encoder,
         init_mix=settings.init_mix,
         dead_window=window,
         estimate=settings.estimate,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from saecli.errors import SaecliError
-from saecli.sae.weights import Normalisation, from_data
+from saecli.sae.weights import Normalisation, best_gain, from_data
 from tests.sae.objectives.textbook import random_weights
 
 
@@ -45,6 +45,18 @@ def test_rows_start_near_patches_and_the_encoder_is_their_transpose(n_latents):
 def test_a_patch_at_the_mean_gives_a_random_row_not_a_zero_one():
     weights = from_data(torch.zeros(3, 6), 3, 1.0, torch.Generator().manual_seed(0))
     torch.testing.assert_close(weights.W_dec.norm(dim=1), torch.ones(3))
+
+
+def test_no_gain_reconstructs_better_than_the_best():
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(50, 6, generator=generator)
+    reconstruction = 3 * z + torch.randn(50, 6, generator=generator)
+    best = best_gain(z, reconstruction)
+    errors = [
+        float((z - best * factor * reconstruction).square().sum()) for factor in (0.9, 1, 1.1)
+    ]
+    assert errors[1] < min(errors[0], errors[2])
+    assert best_gain(z, torch.zeros(50, 6)) == 1.0
 
 
 def test_projection_takes_the_part_along_each_row_and_nothing_else():
