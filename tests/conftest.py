@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # One thread a process: several workers on few cores would wait for one another at every product.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("SAECLI_CATALOG", None)
+# A shell starts background jobs with Ctrl-C ignored, and their children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from tests.commands import Saecli
+from tests.commands import Saecli  # noqa: E402
 
 
 @pytest.fixture(scope="session")
