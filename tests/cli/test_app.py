@@ -100,9 +100,9 @@ def test_nothing_at_all_shows_the_help_and_is_wrong_usage(run):
     ("shell_name", "word"), [("bash", "complete -o default"), ("zsh", "compdef")]
 )
 def test_a_completion_script_is_printed(shell_name, word):
-    done = shell("--show-completion", shell_name)
-    if done.returncode:  # where the shell can be detected, the option takes no value
-        done = shell("--show-completion", env={**os.environ, "SHELL": f"/bin/{shell_name}"})
+    # Typer's own switch: the shell that a test runs under may not be there to be detected.
+    plain = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = shell("--show-completion", shell_name, env=plain)
     assert done.returncode == 0
     assert "saecli" in done.stdout
 
