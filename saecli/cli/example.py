@@ -1,4 +1,4 @@
-"""Makes the shipped `catalog.example.db` from the built-in world, by saecli's own commands.
+"""Makes `catalog.example.db` from the built-in world, by saecli's own commands.
 
 `python -m saecli.cli.example catalog.example.db` takes some minutes. Every step is a command
 line that could be typed, its seed fixed. The pictures on which latents are chosen
