@@ -63,8 +63,8 @@ def search_labels(
         score = -literal_column("bm25(label_words)", Float)
         words = literal_column("label_words", Boolean).op("MATCH", is_comparison=True)(expression)
         found = _find(session, and_(_WORDS.c.rowid == Label.id, words), score, chosen, top)
-    if not found and query.strip():
-        plain = query.strip().strip('"').lower()
+    plain = query.strip().strip('"').lower()
+    if not found and plain:
         holding = func.instr(func.lower(Label.text), plain) > 0
         found = _find(session, holding, literal(0.0), chosen, top)
     by_dictionary: dict[str, list[int]] = {}

@@ -143,8 +143,10 @@ def backup(catalog: Catalog, out: Path) -> BackupReport:
     """Copy a catalog and its folder of files; others may write meanwhile.
 
     Raises:
-        SaecliError: if ``out`` exists, or can't be written.
+        SaecliError: if ``out`` exists, its folder doesn't, or it can't be written.
     """
+    if not out.parent.is_dir():
+        raise SaecliError(f"there is no folder '{out.parent}'", "make it, or name another file")
     copy_catalog(catalog.path, out)
     files = _files(files_folder(out))
     size = out.stat().st_size + sum(path.stat().st_size for path in files)

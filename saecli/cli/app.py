@@ -65,7 +65,7 @@ def main(args: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         _discard_stdout()
-        return 1
+        return 0
     except (Exception, KeyboardInterrupt) as error:
         return _fail(error)
     if code == failures.INTERRUPTED:  # Typer swallows the interrupt and gives its exit code back
@@ -84,7 +84,7 @@ def _fail(error: BaseException) -> int:
 
 
 def _discard_stdout() -> None:
-    # The reader has gone (`saecli list | head`): nothing is wrong, and the interpreter's own
-    # flush at exit must not complain either.
+    # The reader has seen enough (`saecli list | head`): nothing is wrong, so that `pipefail`
+    # scripts go on, and the interpreter's own flush at exit must not complain either.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -181,6 +181,7 @@ def test_what_has_no_words_or_no_spaces_is_found_as_it_stands(catalog, content):
     assert found(catalog, "[blue]") == ["clip:3"]
     assert found(catalog, "🐟") == []
     assert found(catalog, "  ") == []
+    assert found(catalog, '"') == []
 
 
 @settings(

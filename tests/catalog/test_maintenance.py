@@ -118,7 +118,7 @@ def test_a_backup_is_a_catalog_on_its_own_with_its_files(large, content):
         assert current_labels(session, get_dictionary(session, "clip")) == {3: "wing"}
     with pytest.raises(SaecliError, match=r"safe/copy.db exists already; name another"):
         backup(large, Path("safe/copy.db"))
-    with pytest.raises(SaecliError, match=r"nowhere/copy.db"):
+    with pytest.raises(SaecliError, match=r"there is no folder 'nowhere'; make it"):
         backup(large, Path("nowhere/copy.db"))
 
 

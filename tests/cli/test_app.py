@@ -323,3 +323,9 @@ def test_a_mistake_of_ours_says_so_and_how_to_see_more():
         1,
     )
     assert "please report it" in failures.describe(error, traced=True)[0]
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path):
+    line = f"set -o pipefail; '{sys.executable}' -m saecli --version | true"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
