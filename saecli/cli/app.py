@@ -66,6 +66,11 @@ def main(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _discard_stdout()
         return 0
+    except SystemExit as error:  # Click's and Rich's answer to a reader that has gone
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        _discard_stdout()
+        return 0
     except (Exception, KeyboardInterrupt) as error:
         return _fail(error)
     if code == failures.INTERRUPTED:  # Typer swallows the interrupt and gives its exit code back

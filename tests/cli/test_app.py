@@ -325,7 +325,8 @@ def test_a_mistake_of_ours_says_so_and_how_to_see_more():
     assert "please report it" in failures.describe(error, traced=True)[0]
 
 
-def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path):
-    line = f"set -o pipefail; '{sys.executable}' -m saecli --version | true"
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_a_reader_that_has_seen_enough_is_no_failure(option, tmp_path):
+    line = f"set -o pipefail; '{sys.executable}' -m saecli {option} | true"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
