@@ -26,6 +26,8 @@ Kind = Literal[
     "reconstruction",
     "mean_ablation",
     "twin",
+    "dose",
+    "dose_push",
 ]
 
 

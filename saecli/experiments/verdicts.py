@@ -146,6 +146,7 @@ def judge(
     seed: int,
     rule: Rule = DEFAULTS,
     groups: npt.ArrayLike | None = None,
+    adjusted_p: float | None = None,
 ) -> Judgement:
     """Apply the rule.
 
@@ -156,6 +157,8 @@ def judge(
             of pictures without such patches, are left out.
         seed: of the bootstrap.
         groups: (n_images,) labels of pictures that are resampled together.
+        adjusted_p: the p-value adjusted for the family, which is then compared with α; without it
+            p times the family's size is (Bonferroni).
     """
     first, second = np.asarray(before, np.float64), np.asarray(after, np.float64)
     changes = second - first
@@ -181,7 +184,7 @@ def judge(
         against.append("interval_reaches_smallest")
     if not p_values:
         against.append("no_controls")
-    elif p_value * rule.family > rule.alpha + ROUNDING:
+    elif (p_value * rule.family if adjusted_p is None else adjusted_p) > rule.alpha + ROUNDING:
         against.append("controls_do_as_much")
     if specific is None:
         against.append("nothing_without_class")
