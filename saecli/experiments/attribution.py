@@ -59,7 +59,7 @@ def attribute(
     for output, target in pictures:
         patches = output.patches.detach().requires_grad_(True)
         with torch.enable_grad():
-            margins = _margins(bench, output.with_patches(patches), target)
+            margins = margins_of(bench, output.with_patches(patches), target)
             (gradient,) = torch.autograd.grad(margins.sum(), patches)
         n_images += len(margins)
         with torch.no_grad():
@@ -74,8 +74,13 @@ def attribute(
     return Attribution(total / n_images, n_images)
 
 
-def _margins(bench: Bench, output: LayerOutput, target: npt.NDArray[np.bool_] | None) -> Tensor:
-    """(n,) margins of the pictures that have a target unit."""
+def margins_of(bench: Bench, output: LayerOutput, target: npt.NDArray[np.bool_] | None) -> Tensor:
+    """(n,) margins of the pictures that have a target unit; differentiable.
+
+    Args:
+        bench, target: as for :func:`attribute`.
+        output: pictures at the dictionary's layer.
+    """
     logits = bench.logits(output)
     margin = bench.contrast.margin(logits)
     if bench.probe.task != "segmentation":
