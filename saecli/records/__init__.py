@@ -1,5 +1,6 @@
 """What the commands report: frozen dataclasses whose fields are the JSON keys."""
 
+from saecli.records.arms import ArmReport, DoseReport, FamilyPlace, PushReport
 from saecli.records.evidence import (
     AttributedLatent,
     AttributeReport,
@@ -13,6 +14,7 @@ from saecli.records.evidence import (
     KnockoutReport,
     OneWay,
 )
+from saecli.records.families import FamilyReport, Protocol, ProtocolArm, ProtocolClass
 from saecli.records.listing import (
     BackboneRow,
     CatalogList,
@@ -23,6 +25,7 @@ from saecli.records.listing import (
     ProbeRow,
 )
 from saecli.records.looking import (
+    ExplanationReport,
     InspectedLatent,
     InspectReport,
     LabelReport,
@@ -50,6 +53,7 @@ from saecli.records.values import (
 )
 
 __all__ = [
+    "ArmReport",
     "AttributeReport",
     "AttributedLatent",
     "BackboneRow",
@@ -64,9 +68,13 @@ __all__ = [
     "DetectedLatent",
     "DictionaryComparison",
     "DictionaryRow",
+    "DoseReport",
     "Exemplar",
     "ExperimentRow",
+    "ExplanationReport",
     "ExportReport",
+    "FamilyPlace",
+    "FamilyReport",
     "ImageRef",
     "ImageSetRow",
     "InspectReport",
@@ -80,6 +88,10 @@ __all__ = [
     "ProbeReport",
     "ProbeRow",
     "ProfileReport",
+    "Protocol",
+    "ProtocolArm",
+    "ProtocolClass",
+    "PushReport",
     "SearchReport",
     "SearchResult",
     "ShowDictionaryReport",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from saecli.records.arms import ArmReport, DoseReport, FamilyPlace
 from saecli.records.looking import MatchRow
 
 
@@ -141,4 +142,7 @@ class KnockoutReport:
     verdict: str
     before: list[ClassProbability]
     after: list[ClassProbability]
+    arms: list[ArmReport] = field(default_factory=list)
+    doses: list[DoseReport] | None = None
+    family: FamilyPlace | None = None
     extras: dict[str, Any] = field(default_factory=dict)
