@@ -1,0 +1,1 @@
+"""Measurements that anyone can repeat; they take minutes and are no tests."""

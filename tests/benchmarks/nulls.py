@@ -1,0 +1,203 @@
+"""Null experiments: sets of latents that have nothing to do with the prediction under test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from saecli.backbones.protocol import LayerOutput
+from saecli.demo.world import SPECIES
+from saecli.errors import SaecliError
+from saecli.experiments.activity import measure
+from saecli.experiments.controls import ControlSettings, match_latents
+from saecli.experiments.probe_training import ProbeSettings, train_classification
+from saecli.experiments.probes import read
+from saecli.experiments.runner import Bench
+from tests.benchmarks.experiment import experiment
+from tests.benchmarks.selection import Latents, by_attribution, by_detection, of_twins
+from tests.benchmarks.sides import Pool, Side
+
+PERMUTED_DECAY = 1e-3  # of the heads for permuted labels: that of a head for the true ones
+MOST_LATENTS = 12  # of a set by attribution for permuted labels, as in the README's walk through
+DETECTED = 5  # latents that `detect` lists
+
+Made = tuple[str, Latents]
+"""The species under test, and the set."""
+
+
+class Nulls:
+    """Makes and tests null sets on one side.
+
+    Args:
+        side: the backbone with its dictionary and probe.
+        selection: pictures that choose latents.
+        test: pictures that test them; other ones.
+        species: those whose pairs the probe tells apart.
+    """
+
+    def __init__(self, side: Side, selection: Pool, test: Pool, species: list[str]) -> None:
+        self.side, self.selection, self.test, self.species = side, selection, test, species
+        self._concepts: dict[str, Latents] = {}
+        self._features: list[torch.Tensor] | None = None
+
+    def concept(self, species: str) -> Latents:
+        """The true set of a species' attribute."""
+        if species not in self._concepts:
+            twin = SPECIES[species].twin
+            self._concepts[species] = of_twins(self.side, self.selection, species, twin)
+        return self._concepts[species]
+
+    def like_controls(self, rng: np.random.Generator) -> Made | None:
+        """Latents drawn as the controls of a true set are: as frequent and strong, no siblings."""
+        a = self._any(rng)
+        true = self.concept(a)
+        size = int(rng.integers(1, len(true) + 1)) if true else 0
+        if not size:
+            return None
+        chosen = tuple(int(i) for i in rng.choice(true, size, replace=False))
+        sets = match_latents(
+            measure(self.side.dictionary, [self.test(a).patches]),
+            self.side.signature,
+            chosen,
+            seed=int(rng.integers(2**31)),
+            settings=ControlSettings(n=1),
+        )
+        return a, tuple(int(i) for i in sets[0])
+
+    def attribute_permuted(self, rng: np.random.Generator) -> Made | None:
+        """A head for permuted labels; the latents its margin rests on, on these labels' pictures."""
+        names, n = list(SPECIES), self.selection.n
+        labels = rng.permutation(np.repeat(np.arange(len(names)), n))
+        head = train_classification(
+            torch.cat(self._final()),
+            labels,
+            names,
+            reads=self.side.probe.reads,
+            backbone_digest=self.side.backbone.digest,
+            settings=ProbeSettings(
+                weight_decays=(PERMUTED_DECAY,), seed=int(rng.integers(2**31))
+            ),
+        ).probe
+        a = self._any(rng)
+        contrast = self.side.contrast(a, SPECIES[a].twin)
+        bench = Bench(self.side.backbone, self.side.dictionary, head, contrast)
+        shown = self._labelled(labels == names.index(a))
+        return a, by_attribution(bench, shown, None, MOST_LATENTS)
+
+    def detect_permuted(self, rng: np.random.Generator) -> Made | None:
+        """The best detectors of pictures whose label was permuted."""
+        names, n = list(SPECIES), self.selection.n
+        labels = rng.permutation(np.repeat(np.arange(len(names)), n)).reshape(len(names), n)
+        a = self._any(rng)
+        positive = list(labels == names.index(a))
+        return a, by_detection(
+            self.side, [self.selection(name) for name in names], positive, DETECTED
+        )
+
+    def attribute_other(self, rng: np.random.Generator) -> Made | None:
+        """The true set of another attribute with another colour."""
+        a, c = self._any(rng), None
+        others = [name for name in self.species if _unrelated(a, name)]
+        c = others[int(rng.integers(len(others)))]
+        return a, self.concept(c)
+
+    def detect_other(self, rng: np.random.Generator) -> Made | None:
+        """The best detectors of birds with another attribute in another colour."""
+        a = self._any(rng)
+        others = [name for name in self.species if _unrelated(a, name)]
+        bird = SPECIES[others[int(rng.integers(len(others)))]]
+        value = bird.attributes[bird.attribute]
+        names = list(SPECIES)
+        positive = [
+            np.full(self.selection.n, SPECIES[name].attributes[bird.attribute] == value)
+            for name in names
+        ]
+        return a, by_detection(
+            self.side, [self.selection(name) for name in names], positive, DETECTED
+        )
+
+    def experiment(
+        self, made: Made, rng: np.random.Generator, n_images: int, n_controls: int
+    ) -> dict[str, Any]:
+        """Test a set on fresh pictures."""
+        a, latents = made
+        twin = SPECIES[a].twin
+        told = experiment(
+            self.side,
+            a,
+            twin,
+            latents,
+            self.test.some(a, n_images, rng),
+            self.test.others(a, n_images, rng),
+            n_controls=n_controls,
+            seed=int(rng.integers(2**31)),
+        )
+        shared = sorted(set(latents) & set(self.concept(a)))
+        return {"class": a, "expect": twin, "latents": list(latents), "shared": shared, **told}
+
+    def _any(self, rng: np.random.Generator) -> str:
+        return self.species[int(rng.integers(len(self.species)))]
+
+    def _final(self) -> list[torch.Tensor]:
+        """What the head reads of every selection picture."""
+        if self._features is None:
+            self._features = []
+            for name in SPECIES:
+                for tokens in torch.split(self.selection(name).tokens, 32):
+                    with torch.no_grad():
+                        final = self.side.backbone.resume(
+                            LayerOutput(tokens, self.selection(name).n_prefix), self.side.layer
+                        )
+                    self._features.append(read(final, self.side.probe.reads))
+        return self._features
+
+    def _labelled(self, chosen: np.ndarray) -> LayerOutput:
+        """The selection pictures at some places of all."""
+        parts = [self.selection(name) for name in SPECIES]
+        tokens = [
+            part.tokens[torch.from_numpy(where)]
+            for part, where in zip(
+                parts, chosen.reshape(len(parts), self.selection.n), strict=True
+            )
+        ]
+        return LayerOutput(torch.cat(tokens), parts[0].n_prefix)
+
+
+def _unrelated(a: str, c: str) -> bool:
+    """Whether what is special about a species is another part and another colour than a's pair."""
+    first, second = SPECIES[a], SPECIES[c]
+    value = second.attributes[second.attribute]
+    pair = {first.attributes[first.attribute], SPECIES[first.twin].attributes[first.attribute]}
+    return second.attribute != first.attribute and value not in pair and value != "none"
+
+
+PIPELINES: dict[str, Callable[[Nulls, np.random.Generator], Made | None]] = {
+    "attribute-permuted": Nulls.attribute_permuted,
+    "attribute-other": Nulls.attribute_other,
+    "detect-permuted": Nulls.detect_permuted,
+    "detect-other": Nulls.detect_other,
+}
+
+
+def run_nulls(
+    nulls: Nulls,
+    make: Callable[[Nulls, np.random.Generator], Made | None],
+    seeds: Iterator[tuple[int, ...]],
+    n_images: int,
+    n_controls: int,
+) -> Iterator[dict[str, Any]]:
+    """One experiment for each seed."""
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        try:
+            made = make(nulls, rng)
+        except SaecliError as error:
+            yield {"seed": list(seed), "refused": error.problem}
+            continue
+        if made is None or not made[1]:
+            yield {"seed": list(seed), "refused": "no latent was chosen"}
+            continue
+        yield {"seed": list(seed), **nulls.experiment(made, rng, n_images, n_controls)}

@@ -1,0 +1,57 @@
+"""Sets of latents chosen the way people choose them: by ``attribute`` and by ``detect``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from saecli.backbones.protocol import LayerOutput
+from saecli.experiments.activity import measure
+from saecli.experiments.attribution import attribute, twin_loss
+from saecli.experiments.detection import detect_images
+from saecli.experiments.runner import Bench
+from tests.benchmarks.sides import BATCH, Pool, Side
+
+TOP = 24  # latents that `attribute` lists
+LOST = 0.5  # of a latent's activation: what its pictures' twins must lose
+
+Latents = tuple[int, ...]
+
+
+def by_attribution(
+    bench: Bench, shown: LayerOutput, twins: LayerOutput | None, top: int = TOP
+) -> Latents:
+    """The latents on which a margin rests most; with twins, those that leave with the attribute."""
+    batches = (
+        (LayerOutput(tokens, shown.n_prefix), None) for tokens in torch.split(shown.tokens, BATCH)
+    )
+    found = attribute(bench, batches)
+    chosen = [int(i) for i in found.ranked()[:top] if found.values[i] < 0]
+    if twins is not None:
+        before, after = (measure(bench.dictionary, [part.patches]) for part in (shown, twins))
+        lost = twin_loss(before, after)
+        chosen = [i for i in chosen if lost[i] > LOST]
+    return tuple(chosen)
+
+
+def of_twins(side: Side, pool: Pool, species: str, twin: str, top: int = TOP) -> Latents:
+    """The attribute in which a species differs from its twin, by attribution and twins."""
+    return by_attribution(
+        side.bench(species, twin), pool(species), pool(species, twin=True), top
+    )
+
+
+def by_detection(
+    side: Side, parts: list[LayerOutput], positive: list[npt.NDArray[np.bool_]], top: int
+) -> Latents:
+    """The best detectors of the positive pictures among all."""
+
+    def batches() -> Iterator[tuple[Tensor, npt.NDArray[np.bool_]]]:
+        for part, shows in zip(parts, positive, strict=True):
+            yield part.patches, shows
+
+    return tuple(int(i) for i in detect_images(side.dictionary, batches()).ranked()[:top])
