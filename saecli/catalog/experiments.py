@@ -9,15 +9,12 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from saecli.catalog.dictionaries import get_latents
-from saecli.catalog.hypotheses import HypothesisInfo, get_hypothesis, plan_hash
+from saecli.catalog.hypotheses import HypothesisInfo, get_hypothesis
 from saecli.catalog.opening import catalog_of
-from saecli.catalog.probes import ProbeInfo
 from saecli.catalog.queries import insert_rows
-from saecli.catalog.tables import Arm, Experiment, Hypothesis, HypothesisLatent, Trial
+from saecli.catalog.tables import Arm, Experiment, HypothesisLatent, Trial
 from saecli.errors import SaecliError
 from saecli.records import ExperimentRow
-from saecli.refs import Concept
 
 
 @dataclass(frozen=True)
@@ -78,29 +75,24 @@ def begin_experiment(
 
 def unfinished_experiment(
     session: Session,
+    hypothesis: int,
     *,
-    concept: Concept,
-    probe: ProbeInfo,
-    plan: Mapping[str, Any],
     image_ids: Sequence[int],
-) -> tuple[int, int] | None:
-    """(hypothesis, experiment) of an interrupted run of the same plan on the same pictures."""
-    dictionary, _ = get_latents(session, concept)
-    rows = session.execute(
-        select(Experiment.hypothesis_id, Experiment.id)
-        .join(Hypothesis, Experiment.hypothesis_id == Hypothesis.id)
-        .where(
-            Hypothesis.plan_hash == plan_hash(session, dictionary, concept, probe, plan),
-            Experiment.verdict.is_(None),
-        )
+    arms: Sequence[tuple[str, Mapping[str, Any]]],
+) -> int | None:
+    """The newest interrupted run of a hypothesis with the same arms on the same pictures."""
+    numbers = session.scalars(
+        select(Experiment.id)
+        .where(Experiment.hypothesis_id == hypothesis, Experiment.verdict.is_(None))
         .order_by(Experiment.id.desc())
     )
-    for hypothesis, experiment in rows:
+    for number in numbers:
         pictures = session.scalars(
-            select(Trial.image_id).where(Trial.experiment_id == experiment).order_by(Trial.position)
+            select(Trial.image_id).where(Trial.experiment_id == number).order_by(Trial.position)
         )
-        if list(pictures) == list(image_ids):
-            return hypothesis, experiment
+        wanted = [(kind, dict(description)) for kind, description in arms]
+        if list(pictures) == list(image_ids) and _arms(session, number) == wanted:
+            return number
     return None
 
 
@@ -141,16 +133,13 @@ def get_experiment(session: Session, number: int) -> ExperimentInfo:
             f"there is no experiment:{number} in {catalog_of(session).name}",
             "see which there are with saecli list",
         )
-    arms = session.execute(
-        select(Arm.kind, Arm.description).where(Arm.experiment_id == number).order_by(Arm.number)
-    )
     return ExperimentInfo(
         row.id,
         get_hypothesis(session, row.hypothesis_id),
         row.seed,
         row.verdict,
         row.report,
-        tuple((kind, description) for kind, description in arms),
+        tuple(_arms(session, number)),
         row.created,
     )
 
@@ -166,3 +155,10 @@ def experiment_rows(session: Session, latent: int | None = None) -> list[Experim
         about = select(HypothesisLatent.hypothesis_id).where(HypothesisLatent.latent_id == latent)
         chosen = chosen.where(Experiment.hypothesis_id.in_(about))
     return [ExperimentRow(*row) for row in session.execute(chosen)]
+
+
+def _arms(session: Session, number: int) -> list[tuple[str, dict[str, Any]]]:
+    rows = session.execute(
+        select(Arm.kind, Arm.description).where(Arm.experiment_id == number).order_by(Arm.number)
+    )
+    return [(kind, description) for kind, description in rows]

@@ -15,7 +15,15 @@ from saecli.catalog.dictionaries import DictionaryInfo, get_latents
 from saecli.catalog.opening import catalog_of
 from saecli.catalog.probes import ProbeInfo
 from saecli.catalog.queries import insert_rows
-from saecli.catalog.tables import Dictionary, Hypothesis, HypothesisLatent, Latent, Probe
+from saecli.catalog.tables import (
+    Dictionary,
+    Experiment,
+    Hypothesis,
+    HypothesisLatent,
+    Invocation,
+    Latent,
+    Probe,
+)
 from saecli.errors import SaecliError
 from saecli.refs import Concept
 
@@ -27,12 +35,13 @@ class HypothesisInfo:
     number: int
     hash: str
     statement: str
-    concept: Concept
+    concept: Concept  # under the dictionary's name of now
     probe: str
     plan: dict[str, Any]
     registered: bool
     replaces: int | None
     created: datetime
+    command: str  # that stated it
 
 
 def add_hypothesis(
@@ -110,17 +119,18 @@ def get_hypothesis(session: Session, number: int) -> HypothesisInfo:
         SaecliError: if there is none.
     """
     found = session.execute(
-        select(Hypothesis, Dictionary.name, Probe.name)
+        select(Hypothesis, Dictionary.name, Probe.name, Invocation.command)
         .join(Dictionary, Hypothesis.dictionary_id == Dictionary.id)
         .join(Probe, Hypothesis.probe_id == Probe.id)
+        .join(Invocation, Hypothesis.invocation_id == Invocation.id)
         .where(Hypothesis.id == number)
     ).first()
     if found is None:
         raise SaecliError(
             f"there is no hypothesis {number} in {catalog_of(session).name}",
-            "see which there are with saecli list",
+            "see which there are with saecli hypothesis list",
         )
-    row, dictionary, probe = found
+    row, dictionary, probe, command = found
     latents = session.scalars(
         select(Latent.number)
         .join(HypothesisLatent, HypothesisLatent.latent_id == Latent.id)
@@ -137,4 +147,49 @@ def get_hypothesis(session: Session, number: int) -> HypothesisInfo:
         row.registered,
         row.replaces_id,
         row.created,
+        command,
     )
+
+
+def find_hypothesis(session: Session, digest: str) -> HypothesisInfo | None:
+    """The newest hypothesis of a hash, or None."""
+    number = session.scalar(
+        select(Hypothesis.id)
+        .where(Hypothesis.plan_hash == digest)
+        .order_by(Hypothesis.id.desc())
+        .limit(1)
+    )
+    return None if number is None else get_hypothesis(session, number)
+
+
+def was_begun(session: Session, number: int) -> bool:
+    """Whether a picture of a hypothesis was run, or could have been."""
+    begun = select(Experiment.id).where(Experiment.hypothesis_id == number).limit(1)
+    return session.scalar(begun) is not None
+
+
+def earlier_claim(
+    session: Session, concept: Concept, probe: ProbeInfo, plan: Mapping[str, Any]
+) -> int | None:
+    """The newest hypothesis that was begun about the same latents, probe, class and expected class.
+
+    What differs, then, is how it is tested.
+    """
+    dictionary, ids = get_latents(session, concept)
+    begun = (
+        select(Hypothesis)
+        .where(
+            Hypothesis.dictionary_id == dictionary.id,
+            Hypothesis.probe_id == probe.id,
+            Hypothesis.id.in_(select(Experiment.hypothesis_id)),
+        )
+        .order_by(Hypothesis.id.desc())
+    )
+    for row in session.scalars(begun):
+        latents = session.scalars(
+            select(HypothesisLatent.latent_id).where(HypothesisLatent.hypothesis_id == row.id)
+        )
+        same = all(row.plan.get(key) == plan.get(key) for key in ("class_name", "expect"))
+        if same and set(latents) == set(ids):
+            return row.id
+    return None

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, union
@@ -164,8 +165,15 @@ def add_selection(
     return row.id
 
 
-def selecting_images(session: Session, concept: Concept) -> set[str]:
+def selecting_images(
+    session: Session, concept: Concept, *, before: datetime | None = None
+) -> set[str]:
     """The hashes of the pictures that a recorded choice of any of these latents used.
+
+    Args:
+        session: of the catalog.
+        concept: the latents.
+        before: choices made since don't count.
 
     Raises:
         SaecliError: if there is no such latent.
@@ -182,5 +190,8 @@ def selecting_images(session: Session, concept: Concept) -> set[str]:
         .join(SelectedLatent, SelectedLatent.selection_id == Selection.id)
         .where(SelectedLatent.latent_id.in_(ids))
     )
+    if before is not None:
+        observed = observed.where(Observation.created < before)
+        selected = selected.where(Selection.created < before)
     numbers = union(observed, selected).subquery()
     return set(session.scalars(select(Image.sha256).where(Image.id.in_(select(numbers)))))

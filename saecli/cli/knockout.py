@@ -150,12 +150,14 @@ def _with_options(
 ) -> "Plan":
     from dataclasses import replace
 
+    from saecli.experiments.controls import ControlSettings
+
     return replace(
         plan,
         expect=expect,
         value=value,
         scope=scope,
-        controls=controls,
+        controls=ControlSettings(n=controls),
         seed=seed,
         masks=masks,
         twins=twins,

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 from sqlalchemy.orm import Session
 
@@ -12,11 +13,12 @@ from saecli.catalog.dictionaries import DictionaryInfo, get_dictionary
 from saecli.catalog.images import get_image, thumbnails
 from saecli.catalog.latents import ExemplarMap, exemplar_maps
 from saecli.catalog.opening import Catalog
-from saecli.records import InspectReport, ShowReport
+from saecli.records import ExplanationReport, InspectReport, ShowReport
 from saecli.refs import Concept, parse_latent
 from saecli.render.figures import SegmentedPicture, probability_bars, segmentation_figure
 from saecli.render.numbers import figure, share
 from saecli.render.pictures import (
+    Attention,
     ExemplarTile,
     LatentRow,
     contact_sheet,
@@ -36,7 +38,10 @@ SECTIONS = {"top": "strongest", "quantile": "from weak to strong", "random": "ra
 
 
 def write_inspect_sheet(catalog: Catalog, report: InspectReport, seen: "Seen", out: Path) -> None:
-    """Draw an observation: the picture with its grid, and each latent with its exemplars."""
+    """Draw an observation: the picture with its grid, each latent with its exemplars.
+
+    Where a prediction was explained, Grad-CAM of the same class stands beside them.
+    """
     with catalog.reading() as session:
         info = get_dictionary(session, report.dictionary)
         rows = []
@@ -44,6 +49,9 @@ def write_inspect_sheet(catalog: Catalog, report: InspectReport, seen: "Seen", o
             index = parse_latent(latent.ref).latents[0]
             maps = exemplar_maps(session, info, index, top=EXEMPLARS)
             words = [latent.label] if latent.label else []
+            if latent.attribution is not None:
+                words.append(f"attribution {figure(latent.attribution, 3)} nats")
+                words.append(f"knocked out {figure(latent.effect, 3)}")
             words.append(f"activation {figure(latent.activation)}")
             if latent.density is not None:
                 words.append(f"density {share(latent.density)}")
@@ -65,8 +73,18 @@ def write_inspect_sheet(catalog: Catalog, report: InspectReport, seen: "Seen", o
         rows,
         title=Path(report.image.path).name,
         subtitle=f"{report.dictionary} · {chosen} · observation {report.observation}",
+        attention=None if report.explanation is None else _grad_cam(report.explanation),
     )
     save_picture(sheet, out)
+
+
+def _grad_cam(told: ExplanationReport) -> Attention:
+    against = f" over {told.against}" if told.against else ""
+    return Attention(
+        title="Grad-CAM: where the network looks",
+        subtitle=f"{told.class_}{against} · {told.probe} gives it {share(told.probability)}",
+        map=np.array(told.grad_cam),
+    )
 
 
 def write_latent_sheet(session: Session, concept: Concept, report: ShowReport, out: Path) -> None:
@@ -94,7 +112,7 @@ def write_experiment_figure(done: "Finished", out: Path) -> None:
         save_picture(probability_bars(report.before, report.after, title=title), out)
         return
     from saecli.images.decoding import decode
-    from saecli.workflows.knockout import segmented
+    from saecli.workflows.segmented import segmented
 
     rows = []
     for one in segmented(done, FIGURE_PICTURES):

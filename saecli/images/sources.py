@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -121,6 +121,33 @@ def read_classes(masks: Path) -> tuple[str, ...]:
     return classes
 
 
+def read_groups(file: Path, images: Sequence[ImageFile]) -> tuple[str, ...]:
+    """The group of each picture: what belongs together (frames of one film, one photographer).
+
+    Args:
+        file: CSV with the columns ``file`` (the picture's path relative to its set's folder) and
+            ``group``.
+        images: the pictures.
+
+    Raises:
+        SaecliError: if there is no such file, it has other columns, or a picture has no group.
+    """
+    if not file.is_file():
+        raise SaecliError(
+            f"there is no table of groups at '{file}'", "give a CSV file with columns file,group"
+        )
+    groups = _read_column(file, "group")
+    found = [groups.get(image.name, "") for image in images]
+    lacking = [image.name for image, group in zip(images, found, strict=True) if not group]
+    if lacking:
+        rest = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise SaecliError(
+            f"{file} gives '{lacking[0]}'{rest} no group",
+            "give each picture one, by its path relative to the set's folder",
+        )
+    return tuple(found)
+
+
 def _walk(root: Path) -> Iterator[tuple[str, Path]]:
     """(name, path) of every picture below the root; links are followed, each folder once."""
     seen = {os.path.realpath(root)}
@@ -185,16 +212,7 @@ def _labels(root: Path, paths: dict[str, Path]) -> dict[str, str]:
 
 
 def _read_labels(file: Path, paths: dict[str, Path]) -> dict[str, str]:
-    rows = csv.DictReader(_read_text(file).splitlines())
-    columns = {(column or "").strip().lower(): column for column in rows.fieldnames or ()}
-    if "file" not in columns or "label" not in columns:
-        raise SaecliError(
-            f"{file} has the columns {one_of(columns)}", "give it a header line: file,label"
-        )
-    labels = {
-        PurePosixPath(row[columns["file"]] or "").as_posix(): (row[columns["label"]] or "").strip()
-        for row in rows
-    }
+    labels = _read_column(file, "label")
     found = {name: labels[name] for name in paths if labels.get(name)}
     if not found:
         raise SaecliError(
@@ -202,6 +220,20 @@ def _read_labels(file: Path, paths: dict[str, Path]) -> dict[str, str]:
             f"write their paths relative to that folder, as in {min(paths)}",
         )
     return found
+
+
+def _read_column(file: Path, name: str) -> dict[str, str]:
+    """A column of a CSV file by its column ``file``."""
+    rows = csv.DictReader(_read_text(file).splitlines())
+    columns = {(column or "").strip().lower(): column for column in rows.fieldnames or ()}
+    if "file" not in columns or name not in columns:
+        raise SaecliError(
+            f"{file} has the columns {one_of(columns)}", f"give it a header line: file,{name}"
+        )
+    return {
+        PurePosixPath(row[columns["file"]] or "").as_posix(): (row[columns[name]] or "").strip()
+        for row in rows
+    }
 
 
 def _read_text(file: Path) -> str:

@@ -1,6 +1,11 @@
-"""Knock latents out inside the network, against controls, and keep hypothesis, trials, verdict."""
+"""Knock latents out inside the network, against controls, and keep hypothesis, trials, verdict.
 
-from collections.abc import Callable, Mapping, Sequence
+The steps are apart, so that a family of hypotheses can be committed whole before the first picture
+runs, and judged together: ``prepare`` (see ``preparation``), :func:`register`, :func:`run_trials`,
+:meth:`Ran.report`, :func:`publish`. :func:`knock_out` takes them all for one plan.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,29 +13,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saecli.catalog.experiments import begin_experiment, publish_experiment, unfinished_experiment
-from saecli.catalog.hypotheses import add_hypothesis
+from saecli.catalog.hypotheses import (
+    HypothesisInfo,
+    add_hypothesis,
+    earlier_claim,
+    find_hypothesis,
+    get_hypothesis,
+    plan_hash,
+    was_begun,
+)
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
-from saecli.catalog.statistics import read_signature, statistics
 from saecli.catalog.trials import add_trials, read_trials
 from saecli.errors import Interrupted
-from saecli.images.sources import ImageFile
 from saecli.progress import Progress, Task
 from saecli.records import KnockoutReport, as_json
-from saecli.workflows.plans import Plan, Trial, prepare
+from saecli.workflows.arms import arms_of
+from saecli.workflows.plans import Plan
+from saecli.workflows.preparation import Trial, prepare
+from saecli.workflows.shelf import Shelf
 from saecli.workflows.subjects import pixel_loader
 from saecli.workflows.verdict import report_of
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from saecli.experiments.arms import Arm
-    from saecli.experiments.controls import ControlSettings
     from saecli.experiments.prefixes import Prefixes
     from saecli.experiments.runner import Figures
-    from saecli.experiments.verdicts import Rule
 
-OWN_KNOCKOUTS = 20  # matched sets knocked out at their own size: enough for a mean and a maximum
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """An experiment whose every picture was run; not judged, not published.
+
+    Attributes:
+        experiment: its number.
+        rows: (kind, number) of each row of the figures.
+        target: the edit.
+        figures: of the pictures with the class, by position.
+        without: changes of the margin on pictures without it, (n,) in nats (classification).
+    """
+
+    experiment: int
+    hypothesis: HypothesisInfo
+    trial: Trial
+    rows: tuple[tuple[str, int], ...]
+    target: "Arm"
+    figures: "dict[int, Figures]"
+    without: NDArray[np.float64]
+
+    def report(self) -> KnockoutReport:
+        """Apply the plan's rule."""
+        return report_of(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,119 +82,151 @@ def knock_out(
     *,
     device: str,
     progress: Progress,
+    committed: HypothesisInfo | None = None,
 ) -> Finished:
     """Run a plan: the hypothesis first, then every arm on every picture, then the verdict.
 
     A plan that was interrupted goes on where it stopped.
 
+    Args:
+        committed: the hypothesis whose plan this is, if it was registered before.
+
     Raises:
-        SaecliError: if something of the plan is unknown or doesn't fit, the latents never fire,
-            or too few pictures are left.
+        SaecliError: if something of the plan is unknown or doesn't fit, changed since it was
+            committed, the latents never fire, or too few pictures are left.
         Interrupted: on Ctrl-C; what was run is kept.
     """
-    from saecli.experiments.controls import ControlSettings
-    from saecli.experiments.runner import rows, run
-    from saecli.experiments.verdicts import DEFAULTS
+    trial = prepare(invocation, plan, Shelf(catalog, device, progress), committed=committed)
+    hypothesis = committed or register(catalog, invocation, trial)
+    ran = run_trials(catalog, invocation, hypothesis, trial, progress)
+    report = ran.report()
+    publish(catalog, [report])
+    return Finished(report, trial, ran.target)
 
-    rule = DEFAULTS
-    settings = ControlSettings(n=plan.controls)
-    trial = prepare(catalog, invocation, plan, rule, device, progress)
-    rule.check(len(trial.subjects), {})
-    hypothesis, experiment = _register(catalog, invocation, plan, trial, rule, settings)
-    prefixes = _prefixes(trial, trial.subjects.files)
-    arms = _arms(catalog, plan, trial, prefixes, settings, rule)
-    if experiment is None:
-        with catalog.writing() as session:
-            experiment = begin_experiment(
-                session,
-                invocation.id,
-                hypothesis=hypothesis,
-                seed=plan.seed,
-                image_ids=trial.image_ids,
-                arms=[(arm.kind, arm.description) for arm in arms],
-            )
-    with catalog.reading() as session:
-        earlier = {
-            one.position: one.figures
-            for one in read_trials(session, experiment)
-            if one.figures is not None
-        }
-    figures = dict(earlier)
+
+def register(
+    catalog: Catalog,
+    invocation: Invocation,
+    trial: Trial,
+    *,
+    statement: str | None = None,
+    registered: bool = False,
+    replaces: int | None = None,
+) -> HypothesisInfo:
+    """Commit a hypothesis before any picture of it runs, or find the one that has this very plan.
+
+    The same claim about the same latents under another plan replaces the one that was begun.
+
+    Args:
+        statement: in words; None: the plan's own.
+        registered: True where stating it is all that the command does; False is exploratory.
+        replaces: the hypothesis that it mends, if that is known.
+
+    Raises:
+        SaecliError: if there is no hypothesis to replace.
+    """
+    plan, told = trial.plan, trial.told
+    with catalog.writing() as session:
+        digest = plan_hash(session, trial.info, plan.concept, trial.probe_row, told)
+        found = find_hypothesis(session, digest)
+        if found is not None and replaces in (None, found.replaces):
+            same_words = statement in (None, found.statement)
+            if not registered or (found.registered and same_words):
+                return found
+            if was_begun(session, found.number):
+                replaces = found.number
+        if replaces is not None:
+            get_hypothesis(session, replaces)
+        number, _ = add_hypothesis(
+            session,
+            invocation.id,
+            statement=statement or plan.statement,
+            concept=plan.concept,
+            probe=trial.probe_row,
+            plan=told,
+            registered=registered,
+            replaces=replaces or earlier_claim(session, plan.concept, trial.probe_row, told),
+        )
+        return get_hypothesis(session, number)
+
+
+def run_trials(
+    catalog: Catalog,
+    invocation: Invocation,
+    hypothesis: HypothesisInfo,
+    trial: Trial,
+    progress: Progress,
+) -> Ran:
+    """Run every arm on every picture; an interrupted run goes on where it stopped.
+
+    After the pictures with the class come those without it, under the target edit alone.
+
+    Raises:
+        SaecliError: if the latents never fire, or too few others do to make controls.
+        Interrupted: on Ctrl-C; what was run is kept, a batch at most is lost.
+    """
+    from saecli.experiments.runner import rows, run
+
+    prefixes = prefixes_of(trial, trial.subjects.files)
+    arms = arms_of(catalog, trial, prefixes)
+    experiment, figures = _begin(catalog, invocation, hypothesis, trial, arms)
+    n = len(trial.subjects)
+    total = n + len(trial.without)
     try:
-        with progress.task("trials", len(trial.subjects), "images") as task:
-            task.advance(len(earlier))
+        with progress.task("trials", total, "images") as task:
+            task.advance(len(figures))
             run(
                 trial.bench,
                 arms,
                 prefixes,
                 on_pictures=_keeper(catalog, experiment, figures, task),
                 regions=trial.regions,
-                twins=None if trial.twins is None else _prefixes(trial, trial.twins),
-                done=set(earlier),
+                twins=None if trial.twins is None else prefixes_of(trial, trial.twins),
+                done={position for position in figures if position < n},
             )
-        without = _run_without(trial, arms[0], progress)
+            run(
+                trial.bench,
+                arms[:1],
+                prefixes_of(trial, trial.without.files),
+                on_pictures=_keeper(catalog, experiment, figures, task, first=n),
+                done={position - n for position in figures if position >= n},
+            )
     except KeyboardInterrupt:
         raise Interrupted(
             f"experiment {experiment} was interrupted after {len(figures)} of "
-            f"{len(trial.subjects)} pictures, which are kept",
+            f"{total} pictures, which are kept",
             "go on with the same command",
         ) from None
-    report = report_of(
-        plan, trial, rule, rows(arms), figures, without, experiment=experiment, number=hypothesis
+    target = 2  # the row after the baseline's and the zero edit's
+    without = [figures[i]["margin"][target] - figures[i]["margin"][0] for i in range(n, total)]
+    return Ran(
+        experiment,
+        hypothesis,
+        trial,
+        tuple(rows(arms)),
+        arms[0],
+        {position: figures[position] for position in range(n)},
+        np.array(without, dtype=np.float64),
     )
+
+
+def publish(catalog: Catalog, reports: Sequence[KnockoutReport]) -> None:
+    """Keep the verdicts of experiments, all at once or none."""
     with catalog.writing() as session:
-        publish_experiment(
-            session,
-            experiment,
-            verdict=report.verdict,
-            effect=report.effect,
-            ci=(report.ci[0], report.ci[1]),
-            p_value=report.p_value,
-            report=as_json(report),
-        )
-    return Finished(report, trial, arms[0])
+        for report in reports:
+            publish_experiment(
+                session,
+                report.experiment,
+                verdict=report.verdict,
+                effect=report.effect,
+                ci=(report.ci[0], report.ci[1]),
+                p_value=report.p_value,
+                report=as_json(report),
+            )
 
 
-def _register(
-    catalog: Catalog,
-    invocation: Invocation,
-    plan: Plan,
-    trial: Trial,
-    rule: "Rule",
-    settings: "ControlSettings",
-) -> tuple[int, int | None]:
-    """Commit the hypothesis before any picture runs, or find the one that was interrupted."""
-    with catalog.writing() as session:
-        return _find_or_add(
-            session, invocation, plan, trial, plan.as_json(rule, settings, trial.profile)
-        )
-
-
-def _find_or_add(
-    session: "Session",
-    invocation: Invocation,
-    plan: Plan,
-    trial: Trial,
-    told: Mapping[str, Any],
-) -> tuple[int, int | None]:
-    found = unfinished_experiment(
-        session, concept=plan.concept, probe=trial.probe_row, plan=told, image_ids=trial.image_ids
-    )
-    if found is not None:
-        return found
-    number, _ = add_hypothesis(
-        session,
-        invocation.id,
-        statement=plan.statement,
-        concept=plan.concept,
-        probe=trial.probe_row,
-        plan=told,
-        registered=False,
-    )
-    return number, None
-
-
-def _prefixes(trial: Trial, files: Sequence[Any]) -> "Prefixes":
+def prefixes_of(trial: Trial, files: Sequence[Any]) -> "Prefixes":
+    """The backbone up to the edited layer on some pictures."""
     from saecli.experiments.prefixes import Prefixes, images_per_batch
 
     bench = trial.bench
@@ -174,122 +239,46 @@ def _prefixes(trial: Trial, files: Sequence[Any]) -> "Prefixes":
     )
 
 
-def _arms(
+def _begin(
     catalog: Catalog,
-    plan: Plan,
+    invocation: Invocation,
+    hypothesis: HypothesisInfo,
     trial: Trial,
-    prefixes: "Prefixes",
-    settings: "ControlSettings",
-    rule: "Rule",
-) -> "list[Arm]":
-    """The target first, then every control."""
-    import torch
-
-    from saecli.experiments.activity import measure
-    from saecli.experiments.arms import LatentArm, ReconstructionArm, TwinArm
-    from saecli.experiments.controls import (
-        match_latents,
-        other_latents,
-        own_knockouts,
-        random_directions,
-    )
-    from saecli.experiments.interventions import Edit, Value, parse_scope
-
-    dictionary = trial.bench.dictionary
-    latents = plan.concept.latents
+    arms: "Sequence[Arm]",
+) -> "tuple[int, dict[int, Figures]]":
+    """The experiment's number, and what an interrupted run of it has by position."""
+    image_ids = [*trial.image_ids, *trial.without_ids]
+    described = [(arm.kind, arm.description) for arm in arms]
+    with catalog.writing() as session:
+        found = unfinished_experiment(
+            session, hypothesis.number, image_ids=image_ids, arms=described
+        )
+        if found is None:
+            return begin_experiment(
+                session,
+                invocation.id,
+                hypothesis=hypothesis.number,
+                seed=trial.plan.seed,
+                image_ids=image_ids,
+                arms=described,
+            ), {}
     with catalog.reading() as session:
-        known = statistics(session, trial.profile)
-        _, signature = read_signature(session, trial.profile)
-    maxima = torch.from_numpy(known.maximum).to(dictionary.W_dec)
-    means = torch.from_numpy(known.total / known.n_patches).to(dictionary.W_dec)
-    scope = parse_scope(plan.scope, trial.info.grid)
-    edit = Edit(latents, Value.parse(plan.value), scope)
-    target = LatentArm("target", 0, dictionary, edit, maxima[list(latents)])
-    activity = measure(dictionary, (prefixes[i].patches for i in range(len(prefixes))))
-    sets = match_latents(activity, signature, latents, seed=plan.seed, settings=settings)
-    others = other_latents(target, sets, seed=plan.seed)
-    random = random_directions(target, settings.n, seed=plan.seed)
-    rule.check(
-        len(trial.subjects), {"other_latents": len(others), "random_directions": len(random)}
-    )
-    mean_edit = Edit(latents, Value("mean"), scope)
-    arms: list[Arm] = [
-        target,
-        *others,
-        *random,
-        *own_knockouts(target, sets[:OWN_KNOCKOUTS], maxima),
-        ReconstructionArm(dictionary),
-        LatentArm("mean_ablation", 0, dictionary, mean_edit, means[list(latents)]),
-    ]
-    return [*arms, TwinArm()] if trial.twins is not None else arms
+        trials = read_trials(session, found)
+    return found, {one.position: one.figures for one in trials if one.figures is not None}
 
 
 def _keeper(
-    catalog: Catalog, experiment: int, figures: "dict[int, Figures]", task: Task
+    catalog: Catalog,
+    experiment: int,
+    figures: "dict[int, Figures]",
+    task: Task,
+    first: int = 0,
 ) -> "Callable[[dict[int, Figures]], None]":
     def keep(found: "dict[int, Figures]") -> None:
+        placed = {first + position: one for position, one in found.items()}
         with catalog.writing() as session:
-            add_trials(session, experiment, found.items())
-        figures.update(found)
-        task.advance(len(found))
+            add_trials(session, experiment, placed.items())
+        figures.update(placed)
+        task.advance(len(placed))
 
     return keep
-
-
-def _run_without(trial: Trial, target: "Arm", progress: Progress) -> NDArray[np.float64]:
-    """What the target edit does to the margin of pictures without the class, (n,)."""
-    from saecli.experiments.runner import run
-
-    if not len(trial.without):
-        return np.zeros(0)
-    changes: dict[int, float] = {}
-
-    def keep(found: "dict[int, Figures]") -> None:
-        for position, figures in found.items():
-            changes[position] = float(figures["margin"][2] - figures["margin"][0])
-
-    run(trial.bench, [target], _prefixes(trial, trial.without.files), on_pictures=keep)
-    return np.array([changes[position] for position in sorted(changes)])
-
-
-@dataclass(frozen=True, eq=False)
-class Segmented:
-    """A picture with the classes of its patches, in the probe's numbers; -1 where unlabelled."""
-
-    file: ImageFile
-    before: NDArray[np.int64]
-    after: NDArray[np.int64]
-    truth: NDArray[np.int64] | None
-
-
-def segmented(finished: Finished, n: int) -> list[Segmented]:
-    """The first pictures of a segmentation experiment, before and after the edit."""
-    import torch
-
-    from saecli.experiments.arms import Encoded
-    from saecli.experiments.margins import patch_labels
-
-    trial, bench = finished.trial, finished.trial.bench
-    files = trial.subjects.files[:n]
-    masks = trial.masks
-    truth: list[NDArray[np.int64] | None] = [None] * len(files)
-    if masks is not None:
-        place = np.full(len(masks.classes) + 1, -1)
-        for number, name in enumerate(bench.probe.classes):
-            if name in masks.classes:
-                place[masks.classes.index(name)] = number
-        found = patch_labels(masks.shares(bench.backbone, files), masks.unlabelled)
-        truth = list(place[found])
-    prefixes = _prefixes(trial, files)
-    sides: list[list[NDArray[np.int64]]] = [[], []]
-    with torch.no_grad():
-        for number in range(len(prefixes)):
-            batch = Encoded.of(bench.dictionary, prefixes[number])
-            for side, output in zip(
-                sides, (batch.output, finished.target.apply(batch)), strict=True
-            ):
-                side.extend(bench.logits(output).argmax(dim=-1).cpu().numpy())
-    return [
-        Segmented(file, before, after, true)
-        for file, before, after, true in zip(files, *sides, truth, strict=True)
-    ]

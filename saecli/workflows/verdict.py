@@ -1,60 +1,44 @@
 """The figures of an experiment put into its report."""
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from saecli.records import ClassProbability, ControlReport, KnockoutReport
 from saecli.refs import latent_ref
 
 if TYPE_CHECKING:
     from saecli.experiments.results import Results
-    from saecli.experiments.runner import Figures
-    from saecli.experiments.verdicts import Judgement, Rule
-    from saecli.workflows.plans import Plan, Trial
+    from saecli.experiments.verdicts import Judgement
+    from saecli.workflows.knockout import Ran
+    from saecli.workflows.plans import Plan
+    from saecli.workflows.preparation import Trial
 
 CONTROLS = ("other_latents", "random_directions")
 TOP_CLASSES = 6  # of the probabilities before and after
 
 
-def report_of(
-    plan: "Plan",
-    trial: "Trial",
-    rule: "Rule",
-    rows: Sequence[tuple[str, int]],
-    figures: "Mapping[int, Figures]",
-    without: NDArray[np.float64],
-    *,
-    experiment: int,
-    number: int,
-) -> KnockoutReport:
-    """Judge an experiment whose every picture was run.
-
-    Args:
-        rows: (kind, number) of each row of the figures.
-        figures: by the picture's position.
-        without: changes of the margin on pictures without the class (classification).
-        experiment, number: of the experiment and of its hypothesis.
-    """
+def report_of(ran: "Ran") -> KnockoutReport:
+    """Judge an experiment whose every picture was run, by the rule of its plan."""
     from saecli.experiments.results import Results
     from saecli.experiments.verdicts import judge
 
-    results = Results.of(rows, figures)
+    trial, plan, rule = ran.trial, ran.trial.plan, ran.trial.plan.rule
+    results = Results.of(ran.rows, ran.figures)
     segmentation = trial.bench.probe.task == "segmentation"
     judged = judge(
         results.margins("baseline")[:, 0],
         results.margins("target")[:, 0],
         {kind: results.effects(kind) for kind in CONTROLS},
-        results.changes_without() if segmentation else without,
+        results.changes_without() if segmentation else ran.without,
         seed=plan.seed,
         rule=rule,
+        groups=trial.groups,
     )
     return KnockoutReport(
-        experiment=experiment,
-        hypothesis=number,
-        registered=False,
+        experiment=ran.experiment,
+        hypothesis=ran.hypothesis.number,
+        registered=ran.hypothesis.registered,
         latents=[latent_ref(plan.concept.dictionary, i) for i in plan.concept.latents],
         value=plan.value,
         scope=plan.scope,
@@ -82,7 +66,7 @@ def report_of(
             "reasons": list(judged.reasons),
             "by_prediction": trial.by_prediction,
             "n_repeated": trial.n_repeated,
-            "without": {"images": list(trial.without_ids), "changes": without.tolist()},
+            "without": {"images": list(trial.without_ids), "changes": ran.without.tolist()},
             "residual_activation": _plain(results.residual()),
             "edit_norm": _plain(results.edit_norm()),
             "own_knockouts": _own(results),

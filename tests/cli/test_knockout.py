@@ -295,9 +295,9 @@ def test_an_experiment_is_not_gone_on_with_after_another_profile(saecli_bench, b
     with open_catalog(saecli_bench.folder / "catalog.db") as catalog, catalog.reading() as session:
         from saecli.catalog.hypotheses import get_hypothesis
 
-        profiles = [get_hypothesis(session, number).plan["profile"] for number in (1, 2)]
-    assert profiles[0]["image_set"] == str(pictures)
-    assert profiles[1]["image_set"] == str(birds / "train")
+        found = [get_hypothesis(session, number) for number in (1, 2)]
+    assert [one.plan["profile"] for one in found] == [str(pictures), str(birds / "train")]
+    assert [one.replaces for one in found] == [None, 1]
 
 
 def refuses(outcome, code, *words):

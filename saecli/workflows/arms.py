@@ -1,0 +1,65 @@
+"""The arms of an experiment: the target edit first, then every control."""
+
+from typing import TYPE_CHECKING
+
+from saecli.catalog.opening import Catalog
+from saecli.catalog.statistics import read_signature, statistics
+from saecli.workflows.preparation import Trial
+
+if TYPE_CHECKING:
+    from saecli.experiments.arms import Arm
+    from saecli.experiments.prefixes import Prefixes
+
+OWN_KNOCKOUTS = 20  # matched sets knocked out at their own size: enough for a mean and a maximum
+
+
+def arms_of(catalog: Catalog, trial: Trial, prefixes: "Prefixes") -> "list[Arm]":
+    """The arms of a plan.
+
+    Args:
+        catalog: with the dictionary's profile.
+        trial: the experiment's parts.
+        prefixes: of its pictures; they decide which latents match the target's.
+
+    Raises:
+        SaecliError: if the latents never fire there, or too few others do.
+    """
+    import torch
+
+    from saecli.experiments.activity import measure
+    from saecli.experiments.arms import LatentArm, ReconstructionArm, TwinArm
+    from saecli.experiments.controls import (
+        match_latents,
+        other_latents,
+        own_knockouts,
+        random_directions,
+    )
+    from saecli.experiments.interventions import Edit, Value, parse_scope
+
+    plan, dictionary = trial.plan, trial.bench.dictionary
+    latents = plan.concept.latents
+    with catalog.reading() as session:
+        known = statistics(session, trial.profile)
+        _, signature = read_signature(session, trial.profile)
+    maxima = torch.from_numpy(known.maximum).to(dictionary.W_dec)
+    means = torch.from_numpy(known.total / known.n_patches).to(dictionary.W_dec)
+    scope = parse_scope(plan.scope, trial.info.grid)
+    edit = Edit(latents, Value.parse(plan.value), scope)
+    target = LatentArm("target", 0, dictionary, edit, maxima[list(latents)])
+    activity = measure(dictionary, (prefixes[i].patches for i in range(len(prefixes))))
+    sets = match_latents(activity, signature, latents, seed=plan.seed, settings=plan.controls)
+    others = other_latents(target, sets, seed=plan.seed)
+    random = random_directions(target, plan.controls.n, seed=plan.seed)
+    plan.rule.check(
+        len(trial.subjects), {"other_latents": len(others), "random_directions": len(random)}
+    )
+    mean_edit = Edit(latents, Value("mean"), scope)
+    arms: list[Arm] = [
+        target,
+        *others,
+        *random,
+        *own_knockouts(target, sets[:OWN_KNOCKOUTS], maxima),
+        ReconstructionArm(dictionary),
+        LatentArm("mean_ablation", 0, dictionary, mean_edit, means[list(latents)]),
+    ]
+    return [*arms, TwinArm()] if trial.twins is not None else arms

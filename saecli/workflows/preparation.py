@@ -1,0 +1,212 @@
+"""Everything that an experiment needs, loaded and checked; its pictures chosen, nothing run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from saecli.catalog.dictionaries import DictionaryInfo, get_dictionary, get_latents
+from saecli.catalog.hypotheses import HypothesisInfo
+from saecli.catalog.images import add_image
+from saecli.catalog.invocations import Invocation
+from saecli.catalog.observations import selecting_images
+from saecli.catalog.opening import Catalog
+from saecli.catalog.probes import ProbeInfo, get_probe, read_probe
+from saecli.catalog.profiles import ProfileInfo, get_profile
+from saecli.errors import SaecliError
+from saecli.experiments.interventions import parse_scope
+from saecli.experiments.margins import Contrast, target_patches
+from saecli.experiments.probes import Probe
+from saecli.experiments.runner import Bench, Regions
+from saecli.images.sources import ImageFile, find_mask, read_groups
+from saecli.workflows.digests import check_unchanged, digest_of, files_digest
+from saecli.workflows.plans import DIGESTS, Plan
+from saecli.workflows.shelf import Shelf
+from saecli.workflows.subjects import (
+    Masks,
+    Subjects,
+    class_index,
+    draw_fresh,
+    read_subjects,
+    with_class,
+)
+from saecli.workflows.twins import find_twins
+
+WITHOUT = 100  # pictures without the class on which specificity is measured
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """An experiment's parts, loaded and checked.
+
+    Attributes:
+        plan: as it is stored, its paths whole.
+        digests: of what the plan names.
+        groups: of each subject, where the plan has groups.
+    """
+
+    plan: Plan
+    digests: dict[str, str]
+    info: DictionaryInfo
+    profile: ProfileInfo
+    probe_row: ProbeInfo
+    bench: Bench
+    subjects: Subjects
+    image_ids: tuple[int, ...]
+    without: Subjects
+    without_ids: tuple[int, ...]
+    n_excluded: int
+    n_repeated: int
+    masks: Masks | None
+    regions: Regions | None
+    twins: tuple[ImageFile, ...] | None
+    groups: tuple[str, ...] | None
+    by_prediction: bool
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The plan and the digests, as the hypothesis keeps them."""
+        return self.plan.as_json() | {DIGESTS: self.digests}
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What a plan names in the catalog."""
+
+    plan: Plan
+    digests: dict[str, str]
+    info: DictionaryInfo
+    profile: ProfileInfo
+    probe_row: ProbeInfo
+    probe: Probe
+    used: set[str]
+
+
+def prepare(
+    invocation: Invocation,
+    plan: Plan,
+    shelf: Shelf,
+    *,
+    committed: HypothesisInfo | None = None,
+) -> Trial:
+    """Load everything that a plan names and choose its pictures; nothing is run yet.
+
+    Args:
+        invocation: the command that does it.
+        plan: what is asked for.
+        shelf: what several experiments share.
+        committed: the hypothesis whose plan this is, if it was committed before: what its plan
+            names must be what it was, and what was looked at since doesn't count as having helped
+            to choose the latents.
+
+    Raises:
+        SaecliError: if something is unknown or doesn't fit, changed since it was committed, or
+            too few pictures are left.
+    """
+    catalog, progress = shelf.catalog, shelf.progress
+    named = _look_up(catalog, plan, committed)
+    plan, info = named.plan, named.info
+    parse_scope(plan.scope, info.grid)
+    a = class_index(named.probe, plan.class_name)
+    b = None if plan.expect is None else class_index(named.probe, plan.expect)
+    source = shelf.source(plan.images, plan.n_images)
+    digests = named.digests | {"pictures": shelf.digest(plan.images, plan.n_images)}
+    check_unchanged(committed, plan, digests)
+    backbone = shelf.backbone(info)
+    probe = named.probe.to(backbone.device)
+    bench = Bench(backbone, shelf.dictionary(info), probe, Contrast(a, b))
+    bench.check()
+    segmentation = probe.task == "segmentation"
+    masks = Masks.find(source, plan.masks) if segmentation else None
+    chosen, rest, by_prediction = with_class(backbone, probe, a, source, masks, progress)
+    subjects, n_excluded, n_repeated = read_subjects(source, chosen, progress).fresh(named.used)
+    groups = None if plan.groups is None else read_groups(plan.groups, subjects.files)
+    _check_size(plan, len(subjects), groups, n_excluded)
+    regions = None
+    if masks is not None:
+        shares = masks.shares(backbone, subjects.files)
+        regions = Regions(*target_patches(shares, masks.index(plan.class_name), masks.unlabelled))
+    elsewhere = [] if segmentation else draw_fresh(rest, named.used, WITHOUT, plan.seed)
+    without = read_subjects(source, elsewhere, progress)
+    twins = None if plan.twins is None else find_twins(plan.twins, subjects.files)
+    digests |= {
+        "masks": _masks_digest(masks, source.files),
+        "twins": files_digest([twin.path for twin in twins or ()]),
+        "groups": digest_of(groups),
+        "chosen": digest_of([[one.sha256 for one in part.infos] for part in (subjects, without)]),
+    }
+    check_unchanged(committed, plan, digests)
+    with catalog.writing() as session:
+        ids, without_ids = (
+            tuple(add_image(session, invocation.id, picture) for picture in part.pictures())
+            for part in (subjects, without)
+        )
+    return Trial(
+        plan=plan,
+        digests=digests,
+        info=info,
+        profile=named.profile,
+        probe_row=named.probe_row,
+        bench=bench,
+        subjects=_without_thumbnails(subjects),
+        image_ids=ids,
+        without=_without_thumbnails(without),
+        without_ids=without_ids,
+        n_excluded=n_excluded,
+        n_repeated=n_repeated,
+        masks=masks,
+        regions=regions,
+        twins=twins,
+        groups=groups,
+        by_prediction=by_prediction,
+    )
+
+
+def _look_up(catalog: Catalog, plan: Plan, committed: HypothesisInfo | None) -> _Named:
+    """What a plan names in the catalog, unchanged since it was committed."""
+    with catalog.reading() as session:
+        info = get_dictionary(session, plan.concept.dictionary)
+        check_unchanged(committed, plan, {"dictionary": info.sha256})
+        get_latents(session, plan.concept)
+        profile = get_profile(session, info, plan.profile)
+        probe_row = get_probe(session, plan.probe)
+        digests = {
+            "dictionary": info.sha256,
+            "backbone": info.backbone.digest,
+            "probe": probe_row.sha256,
+            "profile": digest_of([profile.image_set.digest, profile.settings]),
+        }
+        plan = plan.resolved(profile.image_set.name)
+        check_unchanged(committed, plan, digests)
+        probe = Probe.from_bytes(read_probe(session, probe_row))
+        before = None if committed is None else committed.created
+        used = selecting_images(session, plan.concept, before=before)
+    return _Named(plan, digests, info, profile, probe_row, probe, used)
+
+
+def _check_size(plan: Plan, n_images: int, groups: Sequence[str] | None, n_excluded: int) -> None:
+    """Return if there are pictures (or groups of them) enough for an interval."""
+    rule = plan.rule
+    taken = f", {n_excluded} left out because they helped to choose the latents" * bool(n_excluded)
+    if n_images < rule.least_images:
+        raise SaecliError(
+            f"{n_images} pictures of '{plan.class_name}' are left to test on{taken}",
+            f"give at least {rule.least_images} that no recorded selection of the latents used",
+        )
+    if groups is not None and len(set(groups)) < rule.least_images:
+        raise SaecliError(
+            f"the {n_images} pictures of '{plan.class_name}' are of {len(set(groups))} groups, "
+            f"which are what an interval is drawn from{taken}",
+            f"give pictures of at least {rule.least_images} groups",
+        )
+
+
+def _masks_digest(masks: Masks | None, files: Sequence[ImageFile]) -> str:
+    if masks is None:
+        return digest_of(None)
+    found = files_digest([find_mask(masks.folder, file) for file in files])
+    return digest_of([list(masks.classes), found])
+
+
+def _without_thumbnails(subjects: Subjects) -> Subjects:
+    """Once the catalog has them, they would only fill the memory of a large family of tests."""
+    return replace(subjects, infos=tuple(replace(info, thumbnail=b"") for info in subjects.infos))
