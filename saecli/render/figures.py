@@ -43,7 +43,7 @@ def segmentation_figure(
 ) -> Image.Image:
     """Input, prediction, prediction after, and truth where known; a row per picture.
 
-    The legend names the classes that occur.
+    The legend names the classes that occur, and says that a patch without colour is unlabelled.
     """
     longest = max(grid.rows, grid.columns)
     panel = (round(_PANEL * grid.columns / longest), round(_PANEL * grid.rows / longest))
@@ -64,7 +64,8 @@ def segmentation_figure(
             if index >= 0
         }
     )
-    height = top + max(len(pictures) * row_height, 20 * len(present)) + MARGIN
+    unlabelled = any(one.truth is not None and np.any(one.truth < 0) for one in pictures)
+    height = top + max(len(pictures) * row_height, 20 * (len(present) + unlabelled)) + MARGIN
     figure = Image.new("RGB", (width, height), colours.PAPER)
     draw = ImageDraw.Draw(figure)
     if title:
@@ -82,11 +83,15 @@ def segmentation_figure(
                 figure.paste(painted, (MARGIN + (j + 1) * (panel[0] + GAP), y))
         write(draw, (MARGIN, y + panel[1] + 14), one.caption, 11, colours.QUIET, width=width - 200)
     x = width - MARGIN - legend + 2 * GAP
+    room = legend - 2 * GAP - 20
     for i, index in enumerate(present):
         y = top + 20 * i
         draw.rectangle((x, y, x + 13, y + 13), fill=colours.class_colour(index))
-        room = legend - 2 * GAP - 20
         write(draw, (x + 20, y + 12), classes[index], 12, colours.INK, width=room)
+    if unlabelled:
+        y = top + 20 * len(present)
+        draw.rectangle((x, y, x + 13, y + 13), outline=colours.QUIET)
+        write(draw, (x + 20, y + 12), "unlabelled", 12, colours.INK, width=room)
     return figure
 
 

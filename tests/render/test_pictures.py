@@ -146,6 +146,19 @@ def test_the_figure_of_a_segmentation_paints_each_patch_in_its_class(cat):
     assert list(colours.class_colour(1)) not in legend  # road occurs nowhere
 
 
+def test_the_legend_of_a_segmentation_says_what_is_unlabelled_where_anything_is(cat):
+    grid, none = Grid(2, 2), np.zeros(4, dtype=int)
+
+    def heights(truth):  # of the legend's column of squares
+        one = SegmentedPicture(cat, square(cat), none, none, truth)
+        figure = np.asarray(segmentation_figure([one], grid, ["sky", "road"])).astype(int)
+        left = 24 + 4 * 228 + 16
+        marks = (figure[:, left : left + 14] != 255).any(axis=-1)
+        return int(marks.any(axis=1).sum())
+
+    assert heights(np.array([0, 0, -1, 0])) == heights(none) + 14
+
+
 def test_bars_are_as_long_as_the_probabilities():
     before = [ClassProbability("blue [jay]", 0.9), ClassProbability("wren", 0.1)]
     after = [ClassProbability("blue [jay]", 0.3), ClassProbability("finch", 0.6)]
