@@ -13,6 +13,7 @@ from saecli.demo.world import SPECIES
 from saecli.errors import SaecliError
 from saecli.experiments.activity import measure
 from saecli.experiments.controls import ControlSettings, match_latents
+from saecli.experiments.margins import Contrast
 from saecli.experiments.probe_training import ProbeSettings, train_classification
 from saecli.experiments.probes import read
 from saecli.experiments.runner import Bench
@@ -82,7 +83,7 @@ class Nulls:
             ),
         ).probe
         a = self._any(rng)
-        contrast = self.side.contrast(a, SPECIES[a].twin)
+        contrast = Contrast(head.index(a), head.index(SPECIES[a].twin))
         bench = Bench(self.side.backbone, self.side.dictionary, head, contrast)
         shown = self._labelled(labels == names.index(a))
         return a, by_attribution(bench, shown, None, MOST_LATENTS)
