@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from saecli.cli import options, output, runs, terminal
+from saecli.errors import SaecliError
 
 
 def inspect(
@@ -26,6 +27,37 @@ def inspect(
     top: Annotated[
         int, typer.Option(min=1, max=options.MOST_ROWS, help="How many latents to list.")
     ] = 8,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Rank by what the predicted class rests on, checked against real knock-outs, "
+            "and show Grad-CAM beside.",
+        ),
+    ] = False,
+    probe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Whose prediction to explain; default: the backbone's first.",
+            show_default=False,
+        ),
+    ] = None,
+    class_name: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            metavar="A",
+            help="The class to explain; default: the predicted one.",
+            show_default=False,
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="B", help="Explain A over this class; default: all others.", show_default=False
+        ),
+    ] = None,
     out: options.Out = None,
     device: options.Device = "auto",
     catalog: options.Catalog = None,
@@ -35,13 +67,24 @@ def inspect(
     from saecli.cli import sheets
     from saecli.render.latent_tables import inspect_table
     from saecli.render.saving import check_picture_name
+    from saecli.workflows.explain import Question
     from saecli.workflows.inspect import inspect_image
 
+    if not explain and (probe or class_name or against):
+        raise SaecliError(
+            "--probe, --class and --against say what to explain",
+            "add --explain, or leave them out",
+            usage=True,
+        )
     settings = {
         "image": image,
         "patches": list(patches) if patches else None,
         "dictionary": dictionary,
         "top": top,
+        "explain": explain,
+        "probe": probe,
+        "class": class_name,
+        "against": against,
         "device": device,
     }
     if out is not None:
@@ -56,6 +99,7 @@ def inspect(
             top=top,
             device=device,
             progress=terminal.progress(),
+            question=Question(probe, class_name, against) if explain else None,
         )
         if out is not None:
             sheets.write_inspect_sheet(opened, found, seen, out)

@@ -57,6 +57,22 @@ class Explanation:
         """How many latents were really knocked out."""
         return int(np.isfinite(self.effects).sum())
 
+    @property
+    def strongest(self) -> tuple[int, float] | None:
+        """The latent whose knock-out lowered the margin most, and by how much; None if none did."""
+        if not self.n_checked or not np.nanmin(self.effects) < 0:
+            return None
+        place = int(np.nanargmin(self.effects))
+        return self.ranked[place], float(self.effects[place])
+
+    def speaking_for(self, most: int) -> list[int]:
+        """The first latents of the ranking, of those whose suppression lowers the margin."""
+        return [
+            latent
+            for latent, value in zip(self.ranked[:most], self.attributions[:most], strict=True)
+            if value < 0
+        ]
+
 
 def explain(
     bench: Bench,
@@ -95,7 +111,7 @@ def explain(
     active = np.flatnonzero((batch.f[0] != 0).cpu().numpy()[inside].any(axis=0))
     ranked = active[np.argsort(slopes[active], kind="stable")]
     checked = _spread(len(ranked), listed, most_checked)
-    scope = "all" if inside.all() else tuple(int(patch) for patch in np.flatnonzero(inside))
+    scope: Scope = "all" if inside.all() else tuple(int(patch) for patch in np.flatnonzero(inside))
     effects = np.full(len(ranked), np.nan)
     effects[checked] = _knocked_out(bench, batch, ranked[checked], scope, target, on_checked)
     return Explanation(

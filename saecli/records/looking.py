@@ -9,11 +9,42 @@ from saecli.records.values import Exemplar, ImageRef
 
 @dataclass(frozen=True)
 class InspectedLatent:
+    """A latent of a picture.
+
+    With ``--explain``, ``attribution`` is the change of the class's margin predicted for setting
+    the latent to 0 (nats), ``effect`` the change when that is done; null otherwise.
+    """
+
     ref: str
     activation: float
     label: str | None
     density: float | None
     exemplars: list[Exemplar]
+    attribution: float | None = None
+    effect: float | None = None
+
+
+@dataclass(frozen=True)
+class ExplanationReport:
+    """What a prediction for one picture rests on.
+
+    ``rank_correlation`` is Spearman's between attribution and effect over the ``n_checked``
+    latents that were really knocked out, of ``n_active``; ``strongest`` is the one of them that
+    lowered the margin most, by ``strongest_effect``; ``grad_cam`` has a value per patch, the
+    largest 1.
+    """
+
+    probe: str
+    class_: str
+    against: str | None
+    probability: float
+    margin: float
+    n_active: int
+    n_checked: int
+    rank_correlation: float | None
+    strongest: str | None
+    strongest_effect: float | None
+    grad_cam: list[float]
 
 
 @dataclass(frozen=True)
@@ -25,6 +56,7 @@ class InspectReport:
     latents: list[InspectedLatent]
     grid: list[int]
     sheet: str | None
+    explanation: ExplanationReport | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,13 @@
 from rich.console import RenderableType
 from rich.text import Text
 
-from saecli.records import Exemplar, InspectReport, ShowDictionaryReport, ShowReport
+from saecli.records import (
+    Exemplar,
+    ExplanationReport,
+    InspectReport,
+    ShowDictionaryReport,
+    ShowReport,
+)
 from saecli.render import parts
 from saecli.render.numbers import count, figure, interval, p_value, plural, ranges, share
 
@@ -20,25 +26,81 @@ def inspect_table(report: InspectReport) -> RenderableType:
             f"observation {report.observation}",
         )
     )
+    sheet = None if report.sheet is None else Text("contact sheet: ").append(report.sheet)
+    return parts.stack(
+        head, _explained(report.explanation), _inspected(report), _checked(report), sheet
+    )
+
+
+def _inspected(report: InspectReport) -> RenderableType:
+    explained = report.explanation is not None
     table = parts.table()
     parts.add_refs(table, [latent.ref for latent in report.latents])
+    if explained:
+        parts.add_numbers(table, "attribution")
+        table.add_column("", no_wrap=True, min_width=10)
+        parts.add_numbers(table, "knocked out")
     parts.add_numbers(table, "activation")
-    table.add_column("", no_wrap=True, min_width=10)
+    if not explained:
+        table.add_column("", no_wrap=True, min_width=10)
     parts.add_numbers(table, "density")
     parts.add_words(table, "label")
     parts.add_exemplars(table)
-    most = max((latent.activation for latent in report.latents), default=0.0)
-    for latent in report.latents:
+    sizes = [
+        abs(latent.activation if latent.attribution is None else latent.attribution)
+        for latent in report.latents
+    ]
+    most = max(sizes, default=0.0)
+    for latent, size in zip(report.latents, sizes, strict=True):
+        bar = parts.bar(size, most, style="magenta" if explained else "cyan")
+        activation = figure(latent.activation)
+        figures: list[str | Text] = [activation, bar]
+        if explained:
+            figures = [figure(latent.attribution, 3), bar, figure(latent.effect, 3), activation]
         table.add_row(
             Text(latent.ref),
-            figure(latent.activation),
-            parts.bar(latent.activation, most),
+            *figures,
             share(latent.density),
             parts.label(latent.label),
             parts.exemplars(latent.exemplars),
         )
-    sheet = None if report.sheet is None else Text("contact sheet: ").append(report.sheet)
-    return parts.stack(head, table, sheet)
+    return table
+
+
+def _explained(told: ExplanationReport | None) -> RenderableType | None:
+    if told is None:
+        return None
+    return parts.facts(
+        Text.assemble(
+            (told.class_, parts.HEADING), f" over {told.against}" if told.against else ""
+        ),
+        f"{share(told.probability)} by {told.probe}",
+        f"margin {figure(told.margin)} nats",
+    )
+
+
+def _checked(report: InspectReport) -> RenderableType | None:
+    """What the figures mean, and how far the ranking can be trusted."""
+    told = report.explanation
+    if told is None:
+        return None
+    if not report.latents:
+        return Text(f"No latent there speaks for '{told.class_}'.", style=parts.OPEN)
+    of = "" if told.n_checked == told.n_active else f" of {told.n_active:,}"
+    latents = plural(told.n_checked, "active latent")
+    return parts.lines(
+        Text("Change of the margin, in nats, if a latent is set to 0: by its slope, and done."),
+        Text(f"Rank correlation of the two {figure(told.rank_correlation)} over {latents}{of}."),
+        _missed(report, told),
+    )
+
+
+def _missed(report: InspectReport, told: ExplanationReport) -> Text | None:
+    """The strongest knock-out, where the slopes rank its latent beyond the list."""
+    if told.strongest is None or told.strongest in [latent.ref for latent in report.latents]:
+        return None
+    effect = figure(told.strongest_effect, 3)
+    return Text(f"Not listed: the knock-out of {told.strongest} lowers it most, {effect}.")
 
 
 def _chosen(report: InspectReport) -> str:

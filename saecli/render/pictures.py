@@ -22,7 +22,7 @@ from saecli.render.patches import (
     outline,
 )
 
-TILE, GAP, MARGIN = 132, 8, 24  # pixels
+TILE, LARGE, GAP, MARGIN = 132, 440, 8, 24  # pixels
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,21 @@ class LatentRow:
     exemplars: Sequence[ExemplarTile]
 
 
+@dataclass(frozen=True)
+class Attention:
+    """Where a network looks, to be contrasted with what its latents mean.
+
+    Args:
+        title: what the map is.
+        subtitle: what it is of.
+        map: (P,), not negative.
+    """
+
+    title: str
+    subtitle: str
+    map: NDArray[np.floating]
+
+
 def contact_sheet(
     image: Image.Image,
     view: Box,
@@ -70,11 +85,12 @@ def contact_sheet(
     *,
     title: str = "",
     subtitle: str = "",
+    attention: Attention | None = None,
 ) -> Image.Image:
     """The sheet of `inspect`: the numbered picture, and beside it a row per latent.
 
     A row holds the latent's heat map over the picture and its exemplars with theirs, all on one
-    scale, which ends at the row's largest activation.
+    scale, which ends at the row's largest activation. The attention map stands below the picture.
     """
     numbered = numbered_grid(image, view, grid, patches)
     tile = _tile_size(grid)
@@ -83,7 +99,9 @@ def contact_sheet(
     top = MARGIN + (54 if title else 0)
     rows_left = MARGIN + numbered.width + 36
     width = rows_left + (1 + most) * (tile[0] + GAP) + 2 * GAP + MARGIN
-    height = top + max(numbered.height + 60, len(rows) * row_height) + MARGIN
+    looked = None if attention is None else _attention(image, view, grid, attention)
+    left_height = numbered.height + 60 + (0 if looked is None else looked.height)
+    height = top + max(left_height, len(rows) * row_height) + MARGIN
     sheet = Image.new("RGB", (width, height), colours.PAPER)
     draw = ImageDraw.Draw(sheet)
     if title:
@@ -93,9 +111,25 @@ def contact_sheet(
     sheet.paste(numbered, (MARGIN, top))
     legend = heat_legend(min(numbered.width, 260), "no activation", "the row's largest")
     sheet.paste(legend, (MARGIN, top + numbered.height + 16))
+    if looked is not None:
+        sheet.paste(looked, (MARGIN, top + numbered.height + 60))
     seen = crop_to_view(image, view, tile)
     for i, row in enumerate(rows):
         _latent_row(sheet, (rows_left, top + i * row_height), seen, grid, patches, row)
+    return sheet
+
+
+def _attention(image: Image.Image, view: Box, grid: Grid, attention: Attention) -> Image.Image:
+    longest = max(grid.rows, grid.columns)
+    size = (round(LARGE * grid.columns / longest), round(LARGE * grid.rows / longest))
+    sheet = Image.new("RGB", (LARGE, 48 + size[1] + 52), colours.PAPER)
+    draw = ImageDraw.Draw(sheet)
+    write(draw, (0, 18), attention.title, 15, colours.INK, width=LARGE, bold=True)
+    write(draw, (0, 38), attention.subtitle, 13, colours.QUIET, width=LARGE)
+    seen = crop_to_view(image, view, size)
+    largest = float(np.max(attention.map))
+    sheet.paste(add_heat(seen, grid, attention.map, largest), (0, 48))
+    sheet.paste(heat_legend(260, "no weight", "the map's largest"), (0, 48 + size[1] + 16))
     return sheet
 
 
