@@ -34,6 +34,7 @@ def arms_of(catalog: Catalog, trial: Trial, prefixes: "Prefixes") -> "list[Arm]"
         own_knockouts,
         random_directions,
     )
+    from saecli.experiments.doses import dose_arms
     from saecli.experiments.interventions import Edit, Value, parse_scope
 
     plan, dictionary = trial.plan, trial.bench.dictionary
@@ -62,4 +63,6 @@ def arms_of(catalog: Catalog, trial: Trial, prefixes: "Prefixes") -> "list[Arm]"
         ReconstructionArm(dictionary),
         LatentArm("mean_ablation", 0, dictionary, mean_edit, means[list(latents)]),
     ]
-    return [*arms, TwinArm()] if trial.twins is not None else arms
+    if trial.twins is not None:
+        arms.append(TwinArm())
+    return [*arms, *dose_arms(target, plan.doses, seed=plan.seed)]

@@ -1,11 +1,19 @@
 """The figures of an experiment put into its report."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from saecli.records import ClassProbability, ControlReport, KnockoutReport
+from saecli.records import ClassProbability, ControlReport, FamilyPlace, KnockoutReport
 from saecli.refs import latent_ref
+from saecli.workflows.arm_reports import (
+    arm_reports,
+    ceiling,
+    changed,
+    dose_reports,
+    flipped,
+    plain,
+)
 
 if TYPE_CHECKING:
     from saecli.experiments.results import Results
@@ -18,8 +26,12 @@ CONTROLS = ("other_latents", "random_directions")
 TOP_CLASSES = 6  # of the probabilities before and after
 
 
-def report_of(ran: "Ran") -> KnockoutReport:
-    """Judge an experiment whose every picture was run, by the rule of its plan."""
+def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
+    """Judge an experiment whose every picture was run, by the rule of its plan.
+
+    Args:
+        place: among hypotheses that are tested together: its adjusted p decides.
+    """
     from saecli.experiments.results import Results
     from saecli.experiments.verdicts import judge
 
@@ -34,6 +46,7 @@ def report_of(ran: "Ran") -> KnockoutReport:
         seed=plan.seed,
         rule=rule,
         groups=trial.groups,
+        adjusted_p=None if place is None else place.holm_p,
     )
     return KnockoutReport(
         experiment=ran.experiment,
@@ -52,52 +65,39 @@ def report_of(ran: "Ran") -> KnockoutReport:
         alpha=rule.alpha,
         smallest_effect=judged.smallest_effect,
         seed=plan.seed,
-        flipped=_flipped(results, "target", plan),
-        changed=_changed(results, "target") if segmentation else None,
+        flipped=flipped(results, "target", plan),
+        changed=changed(results, "target") if segmentation else None,
         controls={kind: _control(results, kind, judged, plan, segmentation) for kind in CONTROLS},
         zero_edit={"max_abs_difference": results.zero_difference()},
-        ceiling=_ceiling(results, plan) if trial.twins is not None else None,
+        ceiling=ceiling(results, plan, trial.groups),
         specificity={"effect_without": judged.effect_without, "holds": judged.specific},
         verdict=judged.verdict,
         before=_probabilities(results, trial, 0),
         after=_probabilities(results, trial, 1),
+        arms=arm_reports(results, plan, segmentation, trial.groups),
+        doses=dose_reports(results, plan, segmentation, trial.groups, judged.smallest_effect),
+        family=place,
         extras={
             "baseline_margin": judged.baseline,
             "reasons": list(judged.reasons),
             "by_prediction": trial.by_prediction,
             "n_repeated": trial.n_repeated,
             "without": {"images": list(trial.without_ids), "changes": ran.without.tolist()},
-            "residual_activation": _plain(results.residual()),
-            "edit_norm": _plain(results.edit_norm()),
-            "own_knockouts": _own(results),
-            "reconstruction": {"effect": float(results.effects("reconstruction")[0])},
-            "mean_ablation": {"effect": float(results.effects("mean_ablation")[0])},
+            "residual_activation": plain(results.residual()),
+            "edit_norm": plain(results.edit_norm()),
             "control_effects": {kind: results.effects(kind).tolist() for kind in CONTROLS},
         },
     )
 
 
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else value
+def p_value_of(ran: "Ran") -> float:
+    """The p-value that :func:`report_of` gives, without the rest."""
+    from saecli.experiments.results import Results
+    from saecli.experiments.verdicts import rank_p
 
-
-def _mean_share(shares: list[tuple[float, float]], part: int) -> float | None:
-    values = [pair[part] for pair in shares]
-    return _plain(float(np.mean(values))) if values else None
-
-
-def _flipped(results: "Results", kind: str, plan: "Plan") -> dict[str, float | None]:
-    """Mean over the arms of a kind of the shares that left A, and that became B."""
-    shares = results.flipped(kind)
-    return {
-        "from_class": _mean_share(shares, 0),
-        "to_expected": _mean_share(shares, 1) if plan.expect else None,
-    }
-
-
-def _changed(results: "Results", kind: str) -> dict[str, float | None]:
-    shares = results.changed(kind)
-    return {"target": _mean_share(shares, 0), "other": _mean_share(shares, 1)}
+    results = Results.of(ran.rows, ran.figures)
+    effect = float(results.effects("target")[0])
+    return max(rank_p(effect, results.effects(kind)) for kind in CONTROLS)
 
 
 def _control(
@@ -111,25 +111,9 @@ def _control(
         # The strongest control is the one that lowers the margin most.
         max=float(effects.min()),
         p_value=judged.p_values[kind],
-        flipped=_flipped(results, kind, plan),
-        changed=_changed(results, kind) if segmentation else None,
+        flipped=flipped(results, kind, plan),
+        changed=changed(results, kind) if segmentation else None,
     )
-
-
-def _own(results: "Results") -> dict[str, Any]:
-    effects = results.effects("own_knockout")
-    return {
-        "n": len(effects),
-        "mean": float(effects.mean()) if len(effects) else None,
-        "max": float(effects.min()) if len(effects) else None,
-    }
-
-
-def _ceiling(results: "Results", plan: "Plan") -> dict[str, Any]:
-    return {
-        "effect": float(results.effects("twin")[0]),
-        "flipped": _flipped(results, "twin", plan),
-    }
 
 
 def _probabilities(results: "Results", trial: "Trial", side: int) -> list[ClassProbability]:
