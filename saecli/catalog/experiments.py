@@ -12,7 +12,14 @@ from sqlalchemy.orm import Session
 from saecli.catalog.hypotheses import HypothesisInfo, get_hypothesis
 from saecli.catalog.opening import catalog_of
 from saecli.catalog.queries import insert_rows
-from saecli.catalog.tables import Arm, Experiment, HypothesisLatent, Trial
+from saecli.catalog.tables import (
+    Arm,
+    Experiment,
+    Hypothesis,
+    HypothesisLatent,
+    Invocation,
+    Trial,
+)
 from saecli.errors import SaecliError
 from saecli.records import ExperimentRow
 
@@ -28,6 +35,7 @@ class ExperimentInfo:
     report: dict[str, Any] | None
     arms: tuple[tuple[str, dict[str, Any]], ...]  # (kind, description) by number
     created: datetime
+    command: str  # that ran it
 
 
 def begin_experiment(
@@ -131,7 +139,7 @@ def get_experiment(session: Session, number: int) -> ExperimentInfo:
     if row is None:
         raise SaecliError(
             f"there is no experiment:{number} in {catalog_of(session).name}",
-            "see which there are with saecli list",
+            "see which there are with saecli experiments",
         )
     return ExperimentInfo(
         row.id,
@@ -141,13 +149,15 @@ def get_experiment(session: Session, number: int) -> ExperimentInfo:
         row.report,
         tuple(_arms(session, number)),
         row.created,
+        session.get_one(Invocation, row.invocation_id).command,
     )
 
 
 def experiment_rows(session: Session, latent: int | None = None) -> list[ExperimentRow]:
     """The finished experiments, oldest first; those on a latent (its row number) if given."""
     chosen = (
-        select(Experiment.id, Experiment.hypothesis_id, Experiment.verdict)
+        select(Experiment.id, Experiment.hypothesis_id, Experiment.verdict, Hypothesis.registered)
+        .join(Hypothesis, Experiment.hypothesis_id == Hypothesis.id)
         .where(Experiment.verdict.is_not(None))
         .order_by(Experiment.id)
     )

@@ -106,7 +106,7 @@ def close_label(
         )
     if experiment is not None and session.get(Experiment, experiment) is None:
         raise SaecliError(
-            f"there is no experiment:{experiment}", "see which there are with saecli list"
+            f"there is no experiment:{experiment}", "see which there are with saecli experiments"
         )
     session.add(
         LabelClosure(

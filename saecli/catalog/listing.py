@@ -42,7 +42,9 @@ _PROBES = """
     FROM probe AS p JOIN backbone AS b ON b.id = p.backbone_id ORDER BY p.created, p.id
 """
 _EXPERIMENTS = """
-    SELECT id, hypothesis_id, verdict FROM experiment WHERE verdict IS NOT NULL ORDER BY id
+    SELECT e.id, e.hypothesis_id, e.verdict, h.registered
+    FROM experiment AS e JOIN hypothesis AS h ON h.id = e.hypothesis_id
+    WHERE e.verdict IS NOT NULL ORDER BY e.id
 """
 
 
@@ -59,7 +61,10 @@ def list_all(catalog: Catalog) -> CatalogList:
             backbones=[BackboneRow(*row) for row in connection.execute(_BACKBONES)],
             image_sets=[ImageSetRow(*row) for row in connection.execute(_IMAGE_SETS)],
             probes=_probes(connection),
-            experiments=[ExperimentRow(*row) for row in connection.execute(_EXPERIMENTS)],
+            experiments=[
+                ExperimentRow(number, hypothesis, verdict, bool(registered))
+                for number, hypothesis, verdict, registered in connection.execute(_EXPERIMENTS)
+            ],
         )
 
 

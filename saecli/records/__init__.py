@@ -15,6 +15,19 @@ from saecli.records.evidence import (
     OneWay,
 )
 from saecli.records.families import FamilyReport, Protocol, ProtocolArm, ProtocolClass
+from saecli.records.experiments import (
+    Difference,
+    ExperimentList,
+    ExperimentSummary,
+    HypothesisList,
+    HypothesisReport,
+    HypothesisRow,
+    RerunReport,
+    ShowExperimentReport,
+    ShowHypothesisReport,
+    ShownArm,
+    ShownTrial,
+)
 from saecli.records.listing import (
     BackboneRow,
     CatalogList,
@@ -100,4 +113,15 @@ __all__ = [
     "TrainReport",
     "TrainedDictionary",
     "as_json",
+    "Difference",
+    "ExperimentList",
+    "ExperimentSummary",
+    "HypothesisList",
+    "HypothesisReport",
+    "HypothesisRow",
+    "RerunReport",
+    "ShowExperimentReport",
+    "ShowHypothesisReport",
+    "ShownArm",
+    "ShownTrial",
 ]

@@ -145,4 +145,6 @@ class KnockoutReport:
     arms: list[ArmReport] = field(default_factory=list)
     doses: list[DoseReport] | None = None
     family: FamilyPlace | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    replaces: int | None = None
     extras: dict[str, Any] = field(default_factory=dict)

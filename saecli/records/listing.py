@@ -50,9 +50,12 @@ class ProbeList:
 
 @dataclass(frozen=True)
 class ExperimentRow:
+    """A finished experiment; not registered is exploratory."""
+
     number: int
     hypothesis: int
     verdict: str | None
+    registered: bool
 
 
 @dataclass(frozen=True)

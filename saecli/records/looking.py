@@ -119,9 +119,14 @@ class ShowDictionaryReport:
 
 @dataclass(frozen=True)
 class LabelReport:
+    """A label that was given, or (``status``: refuted) the one that an experiment ended."""
+
     ref: str
     label: str
     number: int
+    status: str = "current"
+    experiment: int | None = None
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from saecli.catalog.dictionaries import DictionaryInfo, get_dictionary, get_latents
+from saecli.catalog.evidence import labels_of
 from saecli.catalog.hypotheses import HypothesisInfo
 from saecli.catalog.images import add_image
 from saecli.catalog.invocations import Invocation
@@ -42,6 +43,7 @@ class Trial:
         plan: as it is stored, its paths whole.
         digests: of what the plan names.
         groups: of each subject, where the plan has groups.
+        labels: that the latents have now, by reference.
     """
 
     plan: Plan
@@ -61,6 +63,7 @@ class Trial:
     twins: tuple[ImageFile, ...] | None
     groups: tuple[str, ...] | None
     by_prediction: bool
+    labels: dict[str, str]
 
     @property
     def told(self) -> dict[str, Any]:
@@ -79,6 +82,7 @@ class _Named:
     probe_row: ProbeInfo
     probe: Probe
     used: set[str]
+    labels: dict[str, str]
 
 
 def prepare(
@@ -158,6 +162,7 @@ def prepare(
         twins=twins,
         groups=groups,
         by_prediction=by_prediction,
+        labels=named.labels,
     )
 
 
@@ -180,7 +185,8 @@ def _look_up(catalog: Catalog, plan: Plan, committed: HypothesisInfo | None) -> 
         probe = Probe.from_bytes(read_probe(session, probe_row))
         before = None if committed is None else committed.created
         used = selecting_images(session, plan.concept, before=before)
-    return _Named(plan, digests, info, profile, probe_row, probe, used)
+        labels = labels_of(session, plan.concept)
+    return _Named(plan, digests, info, profile, probe_row, probe, used, labels)
 
 
 def _check_size(plan: Plan, n_images: int, groups: Sequence[str] | None, n_excluded: int) -> None:

@@ -1,0 +1,154 @@
+"""What the commands report that state hypotheses and look at the experiments on them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from saecli.records.values import ImageRef
+
+
+@dataclass(frozen=True)
+class HypothesisReport:
+    """A hypothesis as it was stated; ``replaces`` is the one of the same claim that it mends."""
+
+    number: int
+    hash: str
+    statement: str
+    registered: bool
+    replaces: int | None
+    latents: list[str]
+    n_images: int
+    n_excluded: int
+
+
+@dataclass(frozen=True)
+class HypothesisRow:
+    number: int
+    statement: str
+    registered: bool
+    replaces: int | None
+    latents: list[str]
+    labels: dict[str, str]
+    class_: str | None
+    expect: str | None
+    created: datetime
+    verdicts: dict[int, str | None]  # of its experiments; None: unfinished
+
+
+@dataclass(frozen=True)
+class HypothesisList:
+    hypotheses: list[HypothesisRow]
+
+
+@dataclass(frozen=True)
+class ExperimentSummary:
+    """A finished experiment on one line; ``rerun_of`` is the one that it ran again, if any."""
+
+    number: int
+    hypothesis: int
+    registered: bool
+    verdict: str
+    latents: list[str]
+    labels: dict[str, str]
+    class_: str | None
+    expect: str | None
+    value: str | None
+    n_images: int | None
+    effect: float
+    ci: list[float]
+    p_value: float
+    rerun_of: int | None
+    created: datetime
+
+
+@dataclass(frozen=True)
+class ExperimentList:
+    experiments: list[ExperimentSummary]
+
+
+@dataclass(frozen=True)
+class ShowHypothesisReport:
+    """Everything that is known of a hypothesis."""
+
+    number: int
+    hash: str
+    statement: str
+    registered: bool
+    replaces: int | None
+    replaced_by: list[int]
+    latents: list[str]
+    labels: dict[str, str]
+    probe: str
+    plan: dict[str, Any]
+    created: datetime
+    command: str
+    experiments: list[ExperimentSummary]
+    unfinished: list[int]
+
+
+@dataclass(frozen=True)
+class ShownArm:
+    """An edit that every picture had; the effect is its mean over the pictures, in nats."""
+
+    kind: str
+    number: int
+    description: dict[str, Any]
+    effect: float | None
+
+
+@dataclass(frozen=True)
+class ShownTrial:
+    """A picture of an experiment; margins in nats, None where it wasn't run."""
+
+    image: ImageRef
+    with_class: bool | None
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True)
+class ShowExperimentReport:
+    """Everything that is known of an experiment; verdict and report are None if unfinished."""
+
+    number: int
+    hypothesis: HypothesisRow
+    hash: str
+    plan: dict[str, Any]
+    seed: int
+    created: datetime
+    command: str
+    verdict: str | None
+    report: dict[str, Any] | None
+    arms: list[ShownArm]
+    trials: list[ShownTrial]
+    rerun_of: int | None
+    reruns: list[int]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A figure that an experiment run again gave otherwise.
+
+    Of a picture, ``n_values`` of the figure's numbers differ, the most under ``arm``, whose are
+    ``stored`` and ``now``; without a picture the figure is the report's.
+    """
+
+    figure: str
+    image: ImageRef | None
+    arm: str | None
+    n_values: int
+    stored: Any
+    now: Any
+
+
+@dataclass(frozen=True)
+class RerunReport:
+    """Whether an experiment, run again as experiment ``rerun``, gave the same figures."""
+
+    experiment: int
+    rerun: int
+    identical: bool
+    verdict: str
+    n_images: int
+    n_arms: int
+    differences: list[Difference] = field(default_factory=list)
