@@ -72,20 +72,30 @@ class ClipBackbone:
         """See ``Backbone.preprocess``."""
         return self.transform(image)
 
-    @torch.no_grad()
     def record(self, pixels: Tensor, layer: int) -> LayerOutput:
         """See ``Backbone.record``; the prefix is the CLS token."""
+        return self.record_layers(pixels, [layer])[0]
+
+    @torch.no_grad()
+    def record_layers(self, pixels: Tensor, layers: Sequence[int]) -> list[LayerOutput]:
+        """See ``Backbone.record_layers``."""
+        wanted = sorted(set(layers))
         found = self.model.visual.forward_intermediates(
             pixels.to(self.device, self.dtype),
-            indices=[layer],
+            indices=wanted,
             stop_early=True,
             intermediates_only=True,
             output_fmt="NLC",
             output_extra_tokens=True,
         )
-        prefix = found["image_intermediates_prefix"][0]
-        tokens = torch.cat((prefix, found["image_intermediates"][0]), dim=1)
-        return LayerOutput(tokens, n_prefix=prefix.shape[1])
+        parts = zip(
+            found["image_intermediates_prefix"], found["image_intermediates"], strict=True
+        )
+        outputs = {
+            layer: LayerOutput(torch.cat(pair, dim=1), n_prefix=pair[0].shape[1])
+            for layer, pair in zip(wanted, parts, strict=True)
+        }
+        return [outputs[layer] for layer in layers]
 
     def resume(self, output: LayerOutput, layer: int) -> FinalOutput:
         """See ``Backbone.resume``; CLS and patches are those after ``ln_post``."""

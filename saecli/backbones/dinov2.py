@@ -88,13 +88,20 @@ class Dinov2Backbone:
         """See ``Backbone.preprocess``."""
         return self.transform(image)
 
-    @torch.no_grad()
     def record(self, pixels: Tensor, layer: int) -> LayerOutput:
         """See ``Backbone.record``; the library fits the position embeddings to the image size."""
+        return self.record_layers(pixels, [layer])[0]
+
+    @torch.no_grad()
+    def record_layers(self, pixels: Tensor, layers: Sequence[int]) -> list[LayerOutput]:
+        """See ``Backbone.record_layers``."""
         tokens = self.model.embeddings(pixels.to(self.device, self.dtype))
-        for block in self.model.encoder.layer[: layer + 1]:
+        outputs = {}
+        for number, block in enumerate(self.model.encoder.layer[: max(layers) + 1]):
             tokens = block(tokens)
-        return LayerOutput(tokens, self.n_prefix)
+            if number in layers:
+                outputs[number] = LayerOutput(tokens, self.n_prefix)
+        return [outputs[layer] for layer in layers]
 
     def resume(self, output: LayerOutput, layer: int) -> FinalOutput:
         """See ``Backbone.resume``; all tokens of ``last_hidden_state`` but the registers."""

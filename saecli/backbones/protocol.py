@@ -109,6 +109,9 @@ class Backbone(Protocol):
             pixels: (B, 3, H, W) float, moved to the backbone's device and dtype.
         """
 
+    def record_layers(self, pixels: Tensor, layers: Sequence[int]) -> list[LayerOutput]:
+        """Like ``record`` for several layers, in the order given, in one pass to the last."""
+
     def resume(self, output: LayerOutput, layer: int) -> FinalOutput:
         """Run the blocks after ``layer`` and the final norm; differentiable in the tokens.
 

@@ -133,6 +133,15 @@ def test_only_the_blocks_needed_run(backbone):
     assert ran == [2]
 
 
+def test_several_layers_recorded_at_once_are_bit_equal_to_each_recorded_alone(backbone):
+    pixels = noise(backbone)
+    together = backbone.record_layers(pixels, [2, 0])
+    for layer, output in zip([2, 0], together, strict=True):
+        alone = backbone.record(pixels, layer)
+        assert torch.equal(output.tokens, alone.tokens)
+        assert output.n_prefix == alone.n_prefix
+
+
 def test_gradients_reach_the_recorded_patches(backbone):
     output = backbone.record(noise(backbone, 2), 0)
     assert not output.tokens.requires_grad
