@@ -30,9 +30,9 @@ DICTIONARY = r.DictionaryRow(
     default=True,
 )
 EXPERIMENTS = [
-    r.ExperimentRow(1, 1, "supported"),
-    r.ExperimentRow(2, 1, "inconclusive"),
-    r.ExperimentRow(3, 2, None),
+    r.ExperimentRow(1, 1, "supported", True),
+    r.ExperimentRow(2, 1, "inconclusive", True),
+    r.ExperimentRow(3, 2, None, False),
 ]
 MATCHES = [
     r.MatchRow("dinov2:33", 0.78, [0.71, 0.84], 0.001, BRACKETS, exemplars(3)),
@@ -66,6 +66,31 @@ INSPECT = r.InspectReport(
     ],
     [14, 14],
     "sheet.png",
+)
+EXPLAINED = r.InspectReport(
+    r.ImageRef(3, "pictures/[blue] jay.png"),
+    "clip",
+    list(range(196)),
+    5,
+    [
+        r.InspectedLatent("clip:12", 18.3, BRACKETS, 0.0123, exemplars(4), -0.841, -0.944),
+        r.InspectedLatent("clip:408", 7.1, None, None, [], -0.02, 0.01),
+    ],
+    [14, 14],
+    None,
+    r.ExplanationReport(
+        "clip-species",
+        "blue [jay]",
+        "[nutcracker]",
+        0.998,
+        6.09,
+        122,
+        64,
+        0.94,
+        "clip:77",
+        -1.5,
+        [1.0] * 196,
+    ),
 )
 SHOW = r.ShowReport(
     "clip:12",

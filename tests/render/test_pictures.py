@@ -11,6 +11,7 @@ from saecli.render import colours
 from saecli.render.figures import SegmentedPicture, probability_bars, segmentation_figure
 from saecli.render.patches import crop_to_view
 from saecli.render.pictures import (
+    Attention,
     ExemplarTile,
     LatentRow,
     contact_sheet,
@@ -57,6 +58,33 @@ def test_a_sheet_grows_with_its_rows_and_exemplars(cat):
     one, six, deep = sheet_of(cat, [row]), sheet_of(cat, [wider]), sheet_of(cat, [row] * 8)
     assert six.width > one.width == deep.width
     assert deep.height > one.height
+
+
+def test_where_a_network_looks_stands_below_the_picture(cat):
+    """Its map is drawn on the view alone: the patch with all the weight is coloured, no other."""
+    row = LatentRow("clip:12", "blue wing", peak(GRID, 3), [tile(cat)])
+    looked = Attention("Grad-CAM", LONG, peak(GRID, 0))
+    plain = sheet_of(cat, [row])
+    sheet = contact_sheet(
+        cat,
+        square(cat),
+        GRID,
+        (3, 4),
+        [row],
+        title="[bold]cat.png",
+        subtitle=LONG,
+        attention=looked,
+    )
+    assert sheet.width == plain.width
+    assert sheet.height > plain.height + 440
+    top = np.asarray(sheet)[: plain.height - 80]
+    assert (top == np.asarray(plain)[: plain.height - 80]).all()
+    drawn = np.asarray(sheet)[plain.height - 24 + 48 :, 24 : 24 + 440].astype(int)[:440]
+    seen = np.asarray(crop_to_view(cat, square(cat), (440, 440))).astype(int)
+    moved = np.abs(drawn - seen).sum(axis=-1)
+    assert moved[5:25, 5:25].mean() > 60
+    spread = np.ptp(drawn[60:], axis=-1)  # without weight a patch is nearly grey
+    assert spread.mean() < np.ptp(seen[60:], axis=-1).mean() / 2
 
 
 def test_the_same_input_gives_the_same_sheet(cat):

@@ -29,6 +29,11 @@ CASES = {
     "list": (list_table, reports.LIST, ["dinov2-small-of-photos *", "zero-shot", "unfinished"]),
     "empty list": (list_table, reports.EMPTY_LIST, ["saecli train"]),
     "inspect": (inspect_table, reports.INSPECT, ["3, 4, 17–19", "18.30", "1.23 %", "sheet.png"]),
+    "explained": (
+        inspect_table,
+        reports.EXPLAINED,
+        ["blue [jay] over [nutcracker]", "−0.841", "−0.944", "0.94 over 64", "of 122", "clip:77"],
+    ),
     "show": (show_table, reports.SHOW, ["1.23 %", "superseded", "[sure]", "[0.71, 0.84]"]),
     "unprofiled": (show_table, reports.UNPROFILED, ["clip:12", "not profiled yet"]),
     "dictionary": (dictionary_table, reports.SHOW_DICTIONARY, ["16×16 grid", "--images [set]"]),
