@@ -12,21 +12,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from saecli.activations.headers import HEADER_BYTES, Part, read_header, reserve, write_header
 from saecli.errors import SaecliError
 from saecli.files import write_whole
 from saecli.images.loading import ImageInfo, Skipped
 
 FORMAT = 1
 SUFFIX = ".activations"
-_HEADER_BYTES = 4096  # fixed, so that the header can be written last
 _CHUNK = 1 << 24
-_CODES = {torch.float16: "F16", torch.float32: "F32"}
 _NUMPY = {"F16": np.float16, "F32": np.float32}
 
 
@@ -60,7 +59,7 @@ class Writer:
         self._dtype = dtype
         self._crc = 0
         self._n_images = 0
-        file.write(b" " * _HEADER_BYTES)
+        reserve(file)
 
     def append(self, activations: Tensor) -> None:
         """Add images' activations, (b, P, D), in the writer's dtype."""
@@ -81,26 +80,13 @@ class Writer:
         ).encode()
         self._write(thumbnails)
         self._write(manifest)
-        patches, width = self._shape
-        sizes = (
-            self._n_images * patches * width * self._dtype.itemsize,
-            len(thumbnails),
-            len(manifest),
-        )
-        ends = np.cumsum((0, *sizes)).tolist()
-        header = {
-            "__metadata__": {"format": str(FORMAT), "key": self._key, "crc32": str(self._crc)},
-            "activations": {
-                "dtype": _CODES[self._dtype],
-                "shape": [self._n_images, patches, width],
-                "data_offsets": ends[0:2],
-            },
-            "thumbnails": {"dtype": "U8", "shape": [sizes[1]], "data_offsets": ends[1:3]},
-            "manifest": {"dtype": "U8", "shape": [sizes[2]], "data_offsets": ends[2:4]},
-        }
-        self._file.seek(0)
-        self._file.write((_HEADER_BYTES - 8).to_bytes(8, "little"))
-        self._file.write(json.dumps(header).encode().ljust(_HEADER_BYTES - 8))
+        metadata = {"format": str(FORMAT), "key": self._key, "crc32": str(self._crc)}
+        parts = [
+            Part("activations", self._dtype, (self._n_images, *self._shape)),
+            Part("thumbnails", torch.uint8, (len(thumbnails),)),
+            Part("manifest", torch.uint8, (len(manifest),)),
+        ]
+        write_header(self._file, metadata, parts)
 
     def _write(self, data: bytes) -> None:
         self._crc = zlib.crc32(data, self._crc)
@@ -141,12 +127,11 @@ def make_room(folder: Path, needed: int, bound: int) -> None:
 
 
 def _header(file: IO[bytes], path: Path, key: str) -> dict[str, Any]:
-    start = file.read(_HEADER_BYTES)
-    header = json.loads(start[8:])
+    header = read_header(file)
     metadata = header["__metadata__"]
     if (metadata["format"], metadata["key"]) != (str(FORMAT), key):
         raise _damaged(path, "holds other activations than its name says")
-    return cast(dict[str, Any], header)
+    return header
 
 
 def _check(file: IO[bytes], header: dict[str, Any], path: Path) -> None:
@@ -166,7 +151,7 @@ def _contents(path: Path, header: dict[str, Any], *, in_ram: bool) -> Contents:
         path,
         dtype=_NUMPY[described["dtype"]],
         mode="c",  # private pages: PyTorch wants writable memory, and the file must not change
-        offset=_HEADER_BYTES,
+        offset=HEADER_BYTES,
         shape=tuple(described["shape"]),
     )
     with path.open("rb") as file:
@@ -185,7 +170,7 @@ def _contents(path: Path, header: dict[str, Any], *, in_ram: bool) -> Contents:
 
 def _part(file: IO[bytes], described: dict[str, Any]) -> bytes:
     start, end = described["data_offsets"]
-    file.seek(_HEADER_BYTES + start)
+    file.seek(HEADER_BYTES + start)
     return file.read(end - start)
 
 
