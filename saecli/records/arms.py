@@ -26,8 +26,7 @@ class PushReport:
 
     n: int
     mean: float
-    min: float
-    max: float
+    effects: list[float]
     enough: bool
     from_class: float | None
 

@@ -8,13 +8,10 @@ from rich.text import Text
 
 from saecli.records import ClassProbability, ControlReport, KnockoutReport
 from saecli.render import parts
+from saecli.render.arm_tables import NAMES, arm_rows, further_arms, meanings
+from saecli.render.dose_tables import dose_tables
 from saecli.render.numbers import figure, interval, p_value, plural, share
 from saecli.render.strips import Chart, Row
-
-CONTROLS = {
-    "other_latents": "other latents",
-    "random_directions": "random directions",
-}
 
 
 def knockout_table(report: KnockoutReport) -> RenderableType:
@@ -24,6 +21,8 @@ def knockout_table(report: KnockoutReport) -> RenderableType:
         _verdict(report),
         _effects(report),
         _shares(report),
+        meanings(report),
+        dose_tables(report),
         _probabilities(report.before, report.after),
         _footer(report),
     )
@@ -31,7 +30,7 @@ def knockout_table(report: KnockoutReport) -> RenderableType:
 
 def hypothesis(report: KnockoutReport) -> Text:
     """The claim in a sentence."""
-    line = Text("Setting ").append(_concept(report.latents), style=parts.REF)
+    line = Text("Setting ").append(concept(report.latents), style=parts.REF)
     line.append(f" {_value(report.value)}{_scope(report.scope)} lowers ")
     line.append(report.class_, style=parts.HEADING)
     if report.expect is not None:
@@ -50,7 +49,8 @@ def hypothesis(report: KnockoutReport) -> Text:
     )
 
 
-def _concept(refs: list[str], most: int = 6) -> str:
+def concept(refs: list[str], most: int = 6) -> str:
+    """A set of latents in short: `clip:3+9`, `clip:1+2+3+4+5+6 and 7 more`."""
     names = [ref.rpartition(":") for ref in refs]
     if len({dictionary for dictionary, _, _ in names}) == 1:
         joined, gap = f"{names[0][0]}:" + "+".join(n for _, _, n in names[:most]), ""
@@ -94,8 +94,9 @@ def _verdict(report: KnockoutReport) -> RenderableType:
             f"interest ({figure(bound)} nats)",
         ),
         (
-            report.p_value <= report.alpha,
-            f"p = {p_value(report.p_value)} against controls of equal size (α = {report.alpha:g})",
+            (report.family.holm_p if report.family else report.p_value) <= report.alpha,
+            f"p = {p_value(report.p_value)}{_adjusted(report)} against controls of equal size "
+            f"(α = {report.alpha:g})",
         ),
     ]
     holds = report.specificity.get("holds")
@@ -120,6 +121,17 @@ def _verdict(report: KnockoutReport) -> RenderableType:
     return Group(line, table)
 
 
+def _adjusted(report: KnockoutReport) -> str:
+    """What is left of p among the hypotheses that were tested with it."""
+    place = report.family
+    if place is None or place.size == 1:
+        return ""
+    return (
+        f", {p_value(place.holm_p)} by Holm for {place.size} hypotheses "
+        f"({p_value(place.bh_p)} by Benjamini–Hochberg),"
+    )
+
+
 def _effects(report: KnockoutReport) -> RenderableType:
     drawn: dict[str, Any] = report.extras.get("control_effects", {})
     rows = [
@@ -142,9 +154,7 @@ def _effects(report: KnockoutReport) -> RenderableType:
                 style="blue",
             )
         )
-    if report.ceiling is not None:
-        effect = report.ceiling.get("effect")
-        rows.append(Row("twin pictures", figure(effect), effect, style="magenta"))
+    rows += arm_rows(report)
     versus = f" − logit {report.expect}" if report.expect is not None else " against the rest"
     title = Text.assemble(
         ("Effect ", parts.HEADING),
@@ -158,7 +168,7 @@ def _effects(report: KnockoutReport) -> RenderableType:
 
 
 def _control(kind: str) -> str:
-    return CONTROLS.get(kind, kind.replace("_", " "))
+    return NAMES.get(kind, kind.replace("_", " "))
 
 
 def _shares(report: KnockoutReport) -> RenderableType | None:
@@ -190,9 +200,8 @@ def _shares(report: KnockoutReport) -> RenderableType | None:
     add("this edit", report.changed if segmentation else report.flipped)
     for kind, control in report.controls.items():
         add(_control(kind), _of(control, segmentation))
-    if report.ceiling is not None and not segmentation:
-        flipped = report.ceiling.get("flipped")
-        add("twin pictures", flipped if isinstance(flipped, dict) else {"from_class": flipped})
+    for arm in further_arms(report):
+        add(_control(arm.kind), arm.changed if segmentation else arm.flipped)
     return table if table.row_count else None
 
 

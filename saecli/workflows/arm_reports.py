@@ -92,8 +92,7 @@ def _pushes(one: "Response", smallest: float) -> PushReport:
     return PushReport(
         n=len(one.pushes),
         mean=float(one.pushes.mean()),
-        min=float(one.pushes.min()),
-        max=float(one.pushes.max()),
+        effects=one.pushes.tolist(),
         enough=one.any_push_reaches(smallest),
         from_class=plain(one.pushes_left),
     )

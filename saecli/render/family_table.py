@@ -1,0 +1,117 @@
+"""Many hypotheses on one screen: each effect with both adjusted p-values, and the verdicts."""
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from saecli.records import FamilyReport, KnockoutReport, Protocol, ProtocolArm
+from saecli.render import parts
+from saecli.render.knockout_table import concept
+from saecli.render.numbers import figure, interval, p_value, plural, share
+
+ARMS = {
+    "random_vector": "random vector",
+    "random_feature": "random feature",
+    "automatic": "automatic",
+    "manual": "manual",
+}
+
+
+def family_table(report: FamilyReport) -> RenderableType:
+    """The hypotheses, what was chosen for them, and in segmentation the paper's table."""
+    return parts.stack(
+        _heading(report),
+        _hypotheses(report),
+        _choices(report),
+        _protocol(report.protocol),
+        _footer(report),
+    )
+
+
+def _heading(report: FamilyReport) -> Text:
+    line = Text(report.plan, style=parts.HEADING)
+    counts = [f"{n} {word}" for word, n in sorted(report.verdicts.items(), reverse=True)]
+    facts = parts.facts(
+        f"{report.size} tested together" if report.size > 1 else "one hypothesis",
+        ", ".join(counts),
+        f"{report.controls} controls of each kind",
+    )
+    return line.append("\n").append_text(facts)
+
+
+def _hypotheses(report: FamilyReport) -> RenderableType:
+    table = parts.table("Hypotheses")
+    parts.add_numbers(table, "exp.")
+    table.add_column("latents", style=parts.REF, overflow="fold", min_width=10)
+    parts.add_words(table, "lower", least=8)
+    parts.add_words(table, "at")
+    parts.add_numbers(table, "effect, nats", "95 % interval", "p", "Holm", "BH")
+    table.add_column("verdict", no_wrap=True)
+    for one in report.experiments:
+        favour = f" for {one.expect}" if one.expect else ""
+        where = "" if one.scope == "active" else f", {one.scope}"
+        place = one.family
+        table.add_row(
+            str(one.experiment),
+            Text(concept(one.latents, 4)),
+            Text(one.class_ + favour),
+            Text(one.value + where),
+            figure(one.effect),
+            interval(one.ci),
+            p_value(one.p_value),
+            p_value(place.holm_p if place else None),
+            p_value(place.bh_p if place else None),
+            _verdict(one),
+        )
+    return table
+
+
+def _verdict(one: KnockoutReport) -> Text:
+    word = parts.verdict(one.verdict)
+    return word if one.registered else word.append(" (exploratory)", style=parts.OPEN)
+
+
+def _choices(report: FamilyReport) -> RenderableType | None:
+    if not report.choices:
+        return None
+    table = parts.table("Latents chosen by F1 on pictures of their own")
+    parts.add_words(table, "class")
+    table.add_column("latents", style=parts.REF, overflow="fold", min_width=10)
+    parts.add_numbers(table, "F1", "pictures")
+    for one in report.choices:
+        table.add_row(
+            Text(one["class"]),
+            Text(concept(one["latents"])),
+            ", ".join(figure(value) for value in one["f1"][:3]),
+            f"{one['n_images']:,}",
+        )
+    return table
+
+
+def _protocol(told: Protocol | None) -> RenderableType | None:
+    if told is None:
+        return None
+    present = [arm for arm in ARMS if any(one.arm == arm for one in told.micro)]
+    table = parts.table("Patches changed, of the class / of the others")
+    parts.add_words(table, "class")
+    parts.add_numbers(table, *(ARMS[arm] for arm in present))
+    for one in told.classes:
+        table.add_row(Text(one.class_), *_cells(one.arms, present))
+    table.add_section()
+    table.add_row("all patches", *_cells(told.micro, present), style=parts.HEADING)
+    table.add_row("mean of classes", *_cells(told.macro, present), style=parts.HEADING)
+    return table
+
+
+def _cells(arms: list[ProtocolArm], present: list[str]) -> list[str]:
+    found = {one.arm: f"{share(one.target)} / {share(one.other)}" for one in arms}
+    return [found.get(arm, "–") for arm in present]
+
+
+def _footer(report: FamilyReport) -> Text:
+    words = (
+        f"verdicts by Holm's p ≤ {report.alpha:g}, which bounds the chance of one false "
+        "'supported' among all; BH (Benjamini–Hochberg) bounds the share of false ones instead · "
+        f"details of each of the {plural(report.size, 'experiment')}: saecli show experiment:"
+        f"{report.experiments[0].experiment}"
+    )
+    return Text(words, style=parts.QUIET)
