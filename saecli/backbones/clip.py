@@ -88,21 +88,23 @@ class ClipBackbone:
             output_fmt="NLC",
             output_extra_tokens=True,
         )
-        parts = zip(
-            found["image_intermediates_prefix"], found["image_intermediates"], strict=True
-        )
+        parts = zip(found["image_intermediates_prefix"], found["image_intermediates"], strict=True)
         outputs = {
             layer: LayerOutput(torch.cat(pair, dim=1), n_prefix=pair[0].shape[1])
             for layer, pair in zip(wanted, parts, strict=True)
         }
         return [outputs[layer] for layer in layers]
 
-    def resume(self, output: LayerOutput, layer: int) -> FinalOutput:
+    def resume(self, output: LayerOutput, layer: int, *, patches: bool = True) -> FinalOutput:
         """See ``Backbone.resume``; CLS and patches are those after ``ln_post``."""
         visual = self.model.visual
         tokens = output.tokens.to(self.device, self.dtype)
-        for block in visual.transformer.resblocks[layer + 1 :]:
+        blocks = list(visual.transformer.resblocks[layer + 1 :])
+        last = blocks.pop() if blocks and not patches and _reads_class_token(visual) else None
+        for block in blocks:
             tokens = block(tokens)
+        if last is not None:
+            tokens = _class_token_after(last, tokens)
         normed = visual.ln_post(tokens)
         if visual.final_ln_after_pool:
             pooled = visual.ln_post(_pool(tokens, visual.pool_type))
@@ -228,6 +230,22 @@ def _configuration(config: Mapping[str, Any]) -> dict[str, object]:
         if not key.startswith(_IRRELEVANT) and value != getattr(CLIPVisionCfg, key, None)
     }
     return {"family": "clip", "quick_gelu": bool(config.get("quick_gelu")), "vision": vision}
+
+
+def _reads_class_token(visual: Any) -> bool:
+    """Whether the embedding is the class token's, and the last block one taken apart below."""
+    from open_clip.transformer import ResidualAttentionBlock
+
+    block = visual.transformer.resblocks[-1]
+    return visual.pool_type == "tok" and type(block) is ResidualAttentionBlock
+
+
+def _class_token_after(block: Any, tokens: Tensor) -> Tensor:
+    """A block's output for the class token alone, (B, 1, D): it attends to all, they to nothing."""
+    normed = block.ln_1(tokens)
+    first = tokens[:, :1] + block.ls_1(block.attention(normed[:, :1], normed, normed))
+    after: Tensor = first + block.ls_2(block.mlp(block.ln_2(first)))
+    return after
 
 
 def _pool(tokens: Tensor, pool_type: str) -> Tensor:

@@ -103,7 +103,7 @@ class Dinov2Backbone:
                 outputs[number] = LayerOutput(tokens, self.n_prefix)
         return [outputs[layer] for layer in layers]
 
-    def resume(self, output: LayerOutput, layer: int) -> FinalOutput:
+    def resume(self, output: LayerOutput, layer: int, *, patches: bool = True) -> FinalOutput:
         """See ``Backbone.resume``; all tokens of ``last_hidden_state`` but the registers."""
         tokens = output.tokens.to(self.device, self.dtype)
         for block in self.model.encoder.layer[layer + 1 :]:

@@ -112,11 +112,15 @@ class Backbone(Protocol):
     def record_layers(self, pixels: Tensor, layers: Sequence[int]) -> list[LayerOutput]:
         """Like ``record`` for several layers, in the order given, in one pass to the last."""
 
-    def resume(self, output: LayerOutput, layer: int) -> FinalOutput:
+    def resume(self, output: LayerOutput, layer: int, *, patches: bool = True) -> FinalOutput:
         """Run the blocks after ``layer`` and the final norm; differentiable in the tokens.
 
         Under ``torch.no_grad`` it equals the library's own forward pass bit for bit; with
         gradients, attention may take another kernel and differ in the last bits.
+
+        Args:
+            patches: False if the patches are not wanted. The last block may then compute the class
+                token alone, whose last bits may differ, and leave no patches: (B, 0, D).
         """
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:

@@ -99,6 +99,11 @@ class Probe:
             raise _broken("it holds values that are no finite numbers")
 
     @property
+    def reads_patches(self) -> bool:
+        """Whether it needs more of the final output than class token and embedding."""
+        return "patches" in self.reads
+
+    @property
     def digest(self) -> str:
         """SHA-256 of :meth:`to_bytes`, hex."""
         return hashlib.sha256(self.to_bytes()).hexdigest()

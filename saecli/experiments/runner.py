@@ -74,7 +74,8 @@ class Bench:
 
     def logits(self, output: LayerOutput) -> Tensor:
         """(B, U, n_classes) from the edited layer on; U = 1 unit, or the patches."""
-        logits = self.probe.logits(self.backbone.resume(output, self.layer))
+        final = self.backbone.resume(output, self.layer, patches=self.probe.reads_patches)
+        logits = self.probe.logits(final)
         return logits if logits.ndim == 3 else logits[:, None]
 
     def figures_of(self, output: LayerOutput) -> Tensor:

@@ -113,6 +113,34 @@ def test_clips_tokens_are_those_after_its_last_norm(tmp_path):
     assert torch.equal(final.cls @ backbone.model.visual.proj, pooled)
 
 
+@pytest.mark.parametrize("layer", range(N_LAYERS))
+def test_without_patches_the_class_token_is_the_same(backbone, layer):
+    """The last block may compute it alone, with gradients too; the last bits are free."""
+    output = backbone.record(noise(backbone), layer)
+
+    def embedded(patches):
+        moved = output.patches.clone().requires_grad_(True)
+        final = backbone.resume(output.with_patches(moved), layer, patches=patches)
+        wanted = final.cls if final.embedding is None else final.embedding
+        gradient = torch.autograd.grad((wanted**2).sum(), moved, allow_unused=True)[0]
+        return final.cls, wanted, torch.zeros_like(moved) if gradient is None else gradient
+
+    for alone, whole in zip(embedded(False), embedded(True), strict=True):
+        torch.testing.assert_close(alone, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_only_the_class_token_runs_through_the_last_mlp(tmp_path):
+    backbone = open_clip_model(tmp_path, "class token")
+    rows = []
+    last = backbone.model.visual.transformer.resblocks[-1]
+    hook = last.mlp.register_forward_hook(lambda _, given, __: rows.append(given[0].shape[1]))
+    output = backbone.record(noise(backbone), 0)
+    final = backbone.resume(output, 0, patches=False)
+    hook.remove()
+    assert rows == [1]
+    assert final.patches.shape == (5, 0, backbone.d_model)
+
+
 def test_only_the_blocks_needed_run(backbone):
     blocks = (
         backbone.model.visual.transformer.resblocks

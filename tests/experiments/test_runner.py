@@ -230,10 +230,10 @@ class Counting:
         self.recorded += len(pixels)
         return self.backbone.record(pixels, layer)
 
-    def resume(self, output, layer):
+    def resume(self, output, layer, *, patches=True):
         self.resumed += len(output.tokens)
         self.largest = max(self.largest, len(output.tokens))
-        return self.backbone.resume(output, layer)
+        return self.backbone.resume(output, layer, patches=patches)
 
 
 @pytest.mark.parametrize("n_controls", [3, 60])
