@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from saecli.errors import SaecliError
 
 BUILT_IN_PICTURES = "fieldguide:"  # fieldguide:train, fieldguide:train/000012.png
+RECORDS = ("experiment", "hypothesis")  # experiment:12, hypothesis:7
 DICTIONARY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _REF = re.compile(rf"({DICTIONARY_NAME.pattern}):(\d+(?:\+\d+)*)")
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
@@ -117,6 +118,12 @@ def check_dictionary_name(name: str) -> str:
     Raises:
         SaecliError: if it can't.
     """
+    if name in RECORDS:
+        raise SaecliError(
+            f"'{name}' can't name a dictionary, since {name}:1 is a record of the catalog",
+            "choose another name",
+            usage=True,
+        )
     if not DICTIONARY_NAME.fullmatch(name):
         raise SaecliError(
             f"'{name}' can't name a dictionary",
@@ -124,3 +131,15 @@ def check_dictionary_name(name: str) -> str:
             usage=True,
         )
     return name
+
+
+def parse_record(text: str, kind: str) -> int:
+    """Read the number of `experiment:12` or `hypothesis:7`; `12` alone does, too.
+
+    Raises:
+        SaecliError: if the text has another form.
+    """
+    number = text.strip().removeprefix(f"{kind}:")
+    if not (number.isascii() and number.isdigit() and 0 < int(number) < 2**63):
+        raise SaecliError(f"'{text}' names no {kind}", f"write it as {kind}:12", usage=True)
+    return int(number)

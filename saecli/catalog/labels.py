@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, aliased
 
 from saecli.catalog.dictionaries import DictionaryInfo, get_latents
-from saecli.catalog.tables import Experiment, Label, LabelClosure, Latent
+from saecli.catalog.tables import Experiment, HypothesisLatent, Label, LabelClosure, Latent
 from saecli.errors import SaecliError
 from saecli.records import LabelReport, LabelRow
 from saecli.refs import Concept, latent_ref
@@ -120,6 +120,52 @@ def close_label(
     )
     session.flush()
     return LabelRow(last.id, last.text, last.author, last.created, status, last.note)
+
+
+def refute_label(
+    session: Session,
+    invocation: int,
+    concept: Concept,
+    experiment: int,
+    *,
+    author: str,
+    note: str | None = None,
+) -> LabelReport:
+    """End a latent's current label by an experiment that edited the latent.
+
+    Raises:
+        SaecliError: if the latent has no current label, or the experiment is none that finished,
+            or edited other latents.
+    """
+    dictionary, latent_id = _one_latent(session, concept)
+    ref = latent_ref(dictionary.name, concept.latents[0])
+    row = session.get(Experiment, experiment)
+    if row is not None and row.verdict is None:
+        raise SaecliError(
+            f"experiment {experiment} is unfinished, so it can't speak against a label",
+            "go on with the command that began it",
+        )
+    if row is not None:
+        edited = select(HypothesisLatent).where(
+            HypothesisLatent.hypothesis_id == row.hypothesis_id,
+            HypothesisLatent.latent_id == latent_id,
+        )
+        if session.scalar(edited) is None:
+            raise SaecliError(
+                f"experiment {experiment} did not edit {ref}, so it says nothing about its label",
+                f"name one that did (saecli experiments --latent {ref})",
+            )
+    closed = close_label(
+        session,
+        invocation,
+        concept,
+        status="refuted",
+        author=author,
+        note=note,
+        experiment=experiment,
+    )
+    verdict = None if row is None else row.verdict
+    return LabelReport(ref, closed.text, closed.number, "refuted", experiment, verdict)
 
 
 def label_history(session: Session, concept: Concept) -> list[LabelRow]:

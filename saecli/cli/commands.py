@@ -92,6 +92,30 @@ COMMANDS: tuple[Entry, ...] = (
         "Knock latents out and measure, against controls, what becomes of a prediction.",
     ),
     Entry(
+        "hypothesis add",
+        "hypothesis:add",
+        TEST,
+        "State a prediction with its whole plan, before saecli knockout --hypothesis tests it.",
+    ),
+    Entry(
+        "hypothesis list",
+        "hypothesis:list_hypotheses",
+        TEST,
+        "List the hypotheses, registered or exploratory, with the verdicts of their experiments.",
+    ),
+    Entry(
+        "experiments",
+        "experiments:experiments",
+        TEST,
+        "List the finished experiments: what was claimed, the effect, the verdict.",
+    ),
+    Entry(
+        "rerun",
+        "rerun:rerun",
+        TEST,
+        "Run an experiment's plan on its pictures again, and say whether every figure is the same.",
+    ),
+    Entry(
         "compare",
         "compare:compare",
         LOOK,
@@ -139,6 +163,7 @@ COMMANDS: tuple[Entry, ...] = (
 )
 
 GROUPS: dict[str, tuple[str, str]] = {
+    "hypothesis": (TEST, "State hypotheses before they are tested, and list them."),
     "catalog": (CATALOG, "Look after the file that everything is kept in."),
     "probe": (TRAIN, "Train and list probes: heads on a backbone's final output."),
 }

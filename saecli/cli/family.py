@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from saecli.cli import computing, output, runs, terminal
+from saecli.cli import computing, output, plan_options, runs, terminal
 from saecli.errors import SaecliError
 
 BESIDE = {"plan_file", "device", "catalog", "as_json"}  # options that a plan file says nothing of
@@ -18,14 +18,7 @@ def knock_out_family(
     Raises:
         SaecliError: if the command line says what belongs into the file.
     """
-    typed = [
-        max(parameter.opts, key=len)
-        for parameter in context.command.params
-        if parameter.name is not None
-        and parameter.name not in BESIDE
-        and (source := context.get_parameter_source(parameter.name)) is not None
-        and source.name == "COMMANDLINE"
-    ]
+    typed = [told for name, told in plan_options.typed(context).items() if name not in BESIDE]
     if typed:
         raise SaecliError(
             f"{' and '.join(typed)} beside --plan", "write it into the plan file", usage=True

@@ -107,7 +107,9 @@ def write_experiment_figure(done: "Finished", out: Path) -> None:
     """Draw an experiment: patches' classes before and after, or the classes' probabilities."""
     report, bench = done.report, done.trial.bench
     concept = ", ".join(report.latents)
-    title = f"experiment {report.experiment}: {concept} at {report.value}, {report.scope}"
+    stated = "registered" if report.registered else "exploratory"
+    edit = f"{concept} at {report.value}, {report.scope}"
+    title = f"experiment {report.experiment} ({stated}): {edit}"
     if bench.probe.task != "segmentation":
         save_picture(probability_bars(report.before, report.after, title=title), out)
         return

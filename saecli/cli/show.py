@@ -1,4 +1,4 @@
-"""`saecli show`: everything the catalog knows about a latent, or about a dictionary."""
+"""`saecli show`: everything the catalog knows about a latent, a dictionary, or an experiment."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,13 +7,16 @@ import typer
 
 from saecli.cli import options, output, runs, terminal
 from saecli.errors import SaecliError
-from saecli.refs import parse_concept
+from saecli.refs import RECORDS, parse_concept, parse_record
 
 
 def show(
     what: Annotated[
         str,
-        typer.Argument(metavar="DICTIONARY[:INDEX]", help="A latent, as clip:12, or a dictionary."),
+        typer.Argument(
+            metavar="DICTIONARY[:INDEX]",
+            help="A latent, as clip:12, a dictionary, experiment:12 or hypothesis:7.",
+        ),
     ],
     top: Annotated[
         int,
@@ -29,7 +32,12 @@ def show(
     as_json: options.Json = False,
 ) -> None:
     """Show a latent's statistics, labels and exemplars, or a dictionary's latents."""
-    if ":" in what:
+    kind = what.partition(":")[0]
+    if kind in RECORDS and ":" in what:
+        if out is not None:
+            raise SaecliError("a sheet shows one latent", "leave --out", usage=True)
+        _show_record(kind, parse_record(what, kind), catalog, as_json)
+    elif ":" in what:
         _show_latent(what, top, out, catalog, as_json)
     elif out is not None:
         raise SaecliError(
@@ -69,3 +77,18 @@ def _show_dictionary(
     with runs.opened(catalog) as opened, opened.reading() as session:
         found = show_dictionary(session, name, sort=sort, top=top)
     output.emit(found, as_json=as_json, table=dictionary_table)
+
+
+def _show_record(kind: str, number: int, catalog: Path | None, as_json: bool) -> None:
+    from saecli.catalog.evidence import show_experiment, show_hypothesis
+    from saecli.render.experiment_tables import show_experiment_table, show_hypothesis_table
+
+    with runs.opened(catalog) as opened, opened.reading() as session:
+        if kind == "experiment":
+            experiment = show_experiment(session, number)
+        else:
+            hypothesis = show_hypothesis(session, number)
+    if kind == "experiment":
+        output.emit(experiment, as_json=as_json, table=show_experiment_table)
+    else:
+        output.emit(hypothesis, as_json=as_json, table=show_hypothesis_table)

@@ -36,11 +36,15 @@ def hypothesis(report: KnockoutReport) -> Text:
     if report.expect is not None:
         line.append(" in favour of ").append(report.expect, style=parts.HEADING)
     line.append(".\n")
-    when = "stated before the run" if report.registered else "stated by the run itself"
+    if report.labels:
+        names = (f"{ref} “{text}”" for ref, text in report.labels.items())
+        line.append("labelled: " + ", ".join(names) + "\n")
     return line.append_text(
         parts.facts(
             f"experiment {report.experiment}",
-            f"hypothesis {report.hypothesis}, {when}",
+            f"hypothesis {report.hypothesis}",
+            parts.registration(report.registered),
+            None if report.replaces is None else f"replaces hypothesis {report.replaces}",
             plural(report.n_images, "picture"),
             f"{report.n_excluded:,} left out (they helped to choose the latents)"
             if report.n_excluded
@@ -50,6 +54,7 @@ def hypothesis(report: KnockoutReport) -> Text:
 
 
 def concept(refs: list[str], most: int = 6) -> str:
+    """The latents in short: `clip:3+9 and 4 more`."""
     """A set of latents in short: `clip:3+9`, `clip:1+2+3+4+5+6 and 7 more`."""
     names = [ref.rpartition(":") for ref in refs]
     if len({dictionary for dictionary, _, _ in names}) == 1:

@@ -218,9 +218,15 @@ def _experiments(report: ShowReport) -> RenderableType | None:
         return None
     table = parts.table("Experiments")
     parts.add_numbers(table, "number", "hypothesis")
+    table.add_column("stated")
     table.add_column("verdict")
     for row in report.experiments:
-        table.add_row(str(row.number), str(row.hypothesis), parts.verdict(row.verdict))
+        table.add_row(
+            str(row.number),
+            str(row.hypothesis),
+            parts.registration(row.registered, short=True),
+            parts.verdict(row.verdict),
+        )
     return table
 
 

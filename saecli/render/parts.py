@@ -130,6 +130,14 @@ def verdict(word: str | None) -> Text:
     return Text(word or "unfinished", style=style)
 
 
+def registration(registered: bool, *, short: bool = False) -> Text:
+    """Whether a hypothesis was registered, or is exploratory."""
+    if registered:
+        return Text("registered" if short else "registered: stated before the run")
+    words = "exploratory" if short else "exploratory: stated by the run itself"
+    return Text(words, style=OPEN)
+
+
 def stack(*sections: RenderableType | None) -> Group:
     """Sections below one another, a blank line between them."""
     shown: list[RenderableType] = []

@@ -135,11 +135,13 @@ def list_table(found: CatalogList) -> RenderableType:
     if found.experiments:
         table = parts.table("Experiments")
         parts.add_numbers(table, "number", "hypothesis")
+        table.add_column("stated")
         table.add_column("verdict")
         for experiment in found.experiments:
             table.add_row(
                 str(experiment.number),
                 str(experiment.hypothesis),
+                parts.registration(experiment.registered, short=True),
                 parts.verdict(experiment.verdict),
             )
         sections.append(table)
@@ -149,7 +151,10 @@ def list_table(found: CatalogList) -> RenderableType:
 
 
 def label_table(report: LabelReport) -> RenderableType:
-    """The label that was given."""
+    """The label that was given, or that an experiment ended."""
+    if report.status != "current":
+        ended = f"  {report.status} by experiment {report.experiment} ({report.verdict})"
+        return parts.heading(report.ref, report.label).append(ended, parts.BAD)
     return parts.heading(report.ref, report.label).append(f"  label {report.number}", parts.QUIET)
 
 

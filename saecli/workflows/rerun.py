@@ -1,0 +1,130 @@
+"""Running an experiment again: the same plan and pictures, compared figure by figure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saecli.catalog.evidence import arm_names
+from saecli.catalog.experiments import ExperimentInfo, get_experiment
+from saecli.catalog.images import get_image
+from saecli.catalog.invocations import Invocation
+from saecli.catalog.opening import Catalog
+from saecli.catalog.trials import read_trials
+from saecli.errors import SaecliError
+from saecli.progress import Progress
+from saecli.records import Difference, FamilyPlace, ImageRef, RerunReport, as_json
+from saecli.workflows.knockout import publish, run_trials
+from saecli.workflows.plans import Plan
+from saecli.workflows.preparation import prepare
+from saecli.workflows.shelf import Shelf
+from saecli.workflows.verdict import report_of
+
+OWN = ("experiment", "labels")  # of a report: what a rerun has otherwise, whatever it measures
+
+Rows = Sequence[tuple[str, int]]
+Trials = Mapping[int, Mapping[str, NDArray[Any]]]
+
+
+def rerun_experiment(
+    catalog: Catalog, invocation: Invocation, number: int, *, device: str, progress: Progress
+) -> RerunReport:
+    """Run an experiment's plan on its pictures once more, and compare all that it gave.
+
+    The new run is an experiment of its own, on the same hypothesis, that says which it ran again.
+
+    Raises:
+        SaecliError: if there is no such experiment, it is unfinished, or something that its plan
+            names changed.
+        Interrupted: on Ctrl-C; what was run is kept.
+    """
+    with catalog.reading() as session:
+        first = get_experiment(session, number)
+        stored = {t.position: t for t in read_trials(session, number)}
+    if first.report is None:
+        raise SaecliError(
+            f"experiment {number} is unfinished", "go on with the command that began it"
+        )
+    plan = Plan.from_json(first.hypothesis.plan)
+    trial = prepare(invocation, plan, Shelf(catalog, device, progress), committed=first.hypothesis)
+    ran = run_trials(catalog, invocation, first.hypothesis, trial, progress)
+    place = first.report.get("family")
+    report = report_of(ran, None if place is None else FamilyPlace(**place))
+    report = replace(report, extras=report.extras | {"rerun_of": number})
+    publish(catalog, [report])
+    with catalog.reading() as session:
+        again = get_experiment(session, ran.experiment)
+        now = {t.position: t.figures or {} for t in read_trials(session, ran.experiment)}
+        images = {
+            position: ImageRef(t.image_id, get_image(session, t.image_id).path)
+            for position, t in stored.items()
+        }
+    differences = compare_trials(
+        (_rows(first), {position: t.figures or {} for position, t in stored.items()}),
+        (_rows(again), now),
+        images,
+    )
+    differences += compare_reports(first.report, as_json(report))
+    return RerunReport(
+        experiment=number,
+        rerun=ran.experiment,
+        identical=not differences,
+        verdict=report.verdict,
+        n_images=len(stored),
+        n_arms=len(first.arms),
+        differences=differences,
+    )
+
+
+def compare_trials(
+    stored: tuple[Rows, Trials], now: tuple[Rows, Trials], images: Mapping[int, ImageRef]
+) -> list[Difference]:
+    """Where two runs' figures of a picture aren't equal to the last bit.
+
+    Args:
+        stored, now: (kind, number) of each row, and the figures by position and name.
+        images: by position.
+
+    Returns:
+        a row for each picture and figure that differs, with the numbers that do most.
+    """
+    (rows, before), (rows_now, after) = stored, now
+    found = []
+    if list(rows) != list(rows_now):
+        found.append(Difference("arms", None, None, 1, len(rows), len(rows_now)))
+    for position, image in images.items():
+        old, new = before[position], after.get(position, {})
+        for name in sorted(set(old) | set(new)):
+            if name not in old or name not in new or old[name].shape != new[name].shape:
+                shapes = [list(one[name].shape) if name in one else None for one in (old, new)]
+                found.append(Difference(name, image, None, 1, shapes[0], shapes[1]))
+                continue
+            a, b = old[name].ravel(), new[name].ravel()
+            differs = ~((a == b) | ((a != a) & (b != b)))  # NaN is NaN again
+            if not differs.any():
+                continue
+            gap = np.abs(np.nan_to_num(a - b.astype(np.float64)))
+            worst = int(np.argmax(np.where(differs, gap, -1.0)))
+            arm = None
+            if name == "margin" or old[name].shape == old["margin"].shape:
+                kind, number = rows[worst]
+                arm = f"{kind} {number}"
+            found.append(
+                Difference(name, image, arm, int(differs.sum()), a[worst].item(), b[worst].item())
+            )
+    return found
+
+
+def compare_reports(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """The report's keys whose values differ, all below them taken together."""
+    found = []
+    for name in sorted((set(stored) | set(now)) - {*OWN, "extras"}):
+        if stored.get(name) != now.get(name):
+            found.append(Difference(name, None, None, 1, stored.get(name), now.get(name)))
+    return found
+
+
+def _rows(experiment: ExperimentInfo) -> Rows:
+    return [("baseline", 0), ("zero_edit", 0), *arm_names(experiment.arms)]
