@@ -35,7 +35,11 @@ ENTRIES = "hypothesis"
 TEXTS = ("images", "probe", "class", "expect", "value", "scope")  # lists of them make a grid
 PATHS = ("masks", "twins", "groups")
 COUNTS = {"controls": 1, "n_images": 1, "seed": 0, "least_images": 2}  # with the least allowed
-SHARES = ("alpha", "smallest_share", "most_without")
+SHARES = {  # what the rule calls them, and their least and largest
+    "alpha": ("alpha", 0.0001, 0.5),
+    "smallest_effect": ("smallest_share", 0, 10),
+    "most_without": ("most_without", 0, 10),
+}
 KEYS = ("latents", "doses", *TEXTS, *PATHS, *COUNTS, *SHARES)
 NEEDED = ("latents", "images", "probe", "class")
 CHOICE_TEXTS = ("dictionary", "images", "masks", "positives", "negatives")
@@ -154,8 +158,10 @@ def _checked(told: Mapping[str, Any], place: str) -> dict[str, Any]:
             least = COUNTS[key]
             _check(_count(value, least), place, key, f"a whole number from {least} on", value)
         elif key in SHARES:
-            share = isinstance(value, (int, float)) and not isinstance(value, bool)
-            _check(share and 0 < value < 1, place, key, "a number between 0 and 1", value)
+            _, low, high = SHARES[key]
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            wanted = f"a number from {low:g} to {high:g}"
+            _check(number and low <= value <= high, place, key, wanted, value)
         elif key == "doses":
             _check(_texts(value) or _text(value), place, key, "text or a list of texts", value)
         else:
@@ -236,7 +242,8 @@ def _entry(number: int, told: Mapping[str, Any], size: int, path: Path) -> Entry
             masks = Path(latents["masks"]) if "masks" in latents else None
             chosen = Choice(n=latents["auto"], masks=masks, **rest)
             concept = Concept(chosen.dictionary, ())
-        rule = replace(Rule(), family=size, **_of(told, (*SHARES, "least_images")))
+        of_rule = {name: told[key] for key, (name, _, _) in SHARES.items() if key in told}
+        rule = replace(Rule(), family=size, **of_rule, **_of(told, ("least_images",)))
         n = told.get("controls", max(ControlSettings().n, rule.least_controls))
         check_controls(rule, n)
         doses = told.get("doses", ())

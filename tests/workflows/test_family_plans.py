@@ -87,7 +87,7 @@ CHOICE = '[[hypothesis]]\nclass = "a"\nlatents = '
         (SHARED + ONE + "controls = true\n", "'controls' is True"),
         (SHARED + ONE + "controls = 5\n", "hypothesis 1 .*5 controls"),
         (SHARED + ONE + "seed = -1\n", "'seed' is -1"),
-        (SHARED + ONE + "most_without = 2\n", "'most_without' is 2"),
+        (SHARED + ONE + "most_without = 20\n", "'most_without' is 20"),
         (SHARED + ONE + "alpha = 0.1\n", "'alpha' of its own"),
         (SHARED + ONE + "doses = ['set:1', 'scale:2']\n", "hypothesis 1 .*of two kinds"),
         (SHARED + ONE + "masks = ['a']\n", "'masks' is"),
