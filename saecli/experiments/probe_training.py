@@ -1,19 +1,25 @@
 """Training probes on recorded final outputs, with held-out scores.
 
-Pictures, not patches, are split: no patch of a picture lies on both sides. The weight decay is
-chosen on a validation part of the training pictures: the strongest whose loss lies within one
-standard error of the best (Breiman et al. 1984, section 3.4.3). A head with smaller weights is
-nearly as accurate and moves less under pushes that have no meaning, which makes experiments
-sharper: in a trial on the built-in world a head of decay 1e-5 changed 33 % of the sand patches
-under random directions, one of 1e-3 changed 2 %, at accuracies of 0.94 and 0.93. The head is then
-fitted again on all training pictures; the scores are those on the held-out pictures, which took no
-part in either.
+Pictures, not patches, are split: no patch of a picture lies on both sides. The weight decay (and
+with AdamW the learning rate) is chosen on a validation part of the training pictures: of the heads
+whose loss lies within one standard error of the best (Breiman et al. 1984, section 3.4.3), the one
+with the strongest decay. A head with smaller weights is nearly as accurate and moves less under
+pushes that have no meaning, which makes experiments sharper: in a trial on the built-in world a
+head of decay 1e-5 changed 33 % of the sand patches under random directions, one of 1e-3 changed
+2 %, at accuracies of 0.94 and 0.93. The scores are those on the held-out pictures, which took part
+in neither.
+
+Two solvers: ``exact`` finds the optimum of the convex loss (:mod:`saecli.experiments.logistic`; no
+learning rate to search, at most ``max_patches`` patches) and fits the chosen decay again on all
+training pictures; ``adamw`` trains a whole grid of heads in one pass over any number of patches
+(:mod:`saecli.experiments.adamw`) and keeps the chosen one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,28 +27,50 @@ import torch
 from torch import Tensor
 
 from saecli.errors import SaecliError
-from saecli.experiments.logistic import solution_path
+from saecli.experiments.probe_data import (
+    Indices,
+    Shuffled,
+    drawn_patches,
+    member,
+    parts,
+    split,
+    split_by_class,
+)
+from saecli.experiments.probe_heads import (
+    GridPoint,
+    Held,
+    adamw_heads,
+    choose,
+    refit,
+    solution_heads,
+)
 from saecli.experiments.probes import Probe, Reads
 from saecli.experiments.scores import Confusion
 
-Indices = npt.NDArray[np.int64]
+Solver = Literal["exact", "adamw"]
 
 
 @dataclass(frozen=True)
 class ProbeSettings:
     """Defaults of probe training, a line each."""
 
+    solver: Solver = "exact"
     test_share: float = 0.25  # of the pictures (of each class), held out for the scores
-    validation_share: float = 0.2  # of the training pictures, to choose the weight decay on
-    # of the mean loss, on standardised features; one point a decade
+    validation_share: float = 0.2  # of the training pictures, to choose the head on
+    # exact: of the mean loss, on standardised features; one point a decade
     weight_decays: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
     balanced: bool = False  # True: each class weighs the same in the loss, as if equally frequent
     max_patches: int = 100_000  # training patches of a segmentation head, drawn over all pictures
     search_patches: int = 20_000  # of them, those that the weight decay is chosen on
     max_iterations: int = 300  # of L-BFGS, per weight decay
+    # AdamW's peak, on standardised features; below, few steps don't arrive, above, they jump about
+    learning_rates: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+    steps: int = 2_000  # of AdamW
+    batch: int = 2_048  # examples to a step of AdamW
     seed: int = 0
 
 
+ADAMW_DECAYS = (1e-4, 1e-2, 1e-1, 1.0)  # decoupled, so of other sizes than the exact solver's
 DEFAULTS = ProbeSettings()
 
 
@@ -53,12 +81,16 @@ class TrainedProbe:
     Args:
         confusion: over the held-out pictures (classification) or their patches (segmentation).
         weight_decay: the one that validation chose.
+        learning_rate: likewise; None for the exact solver.
+        grid: every head that was tried.
         train, test: indices of the pictures on either side of the split, ascending.
     """
 
     probe: Probe
     confusion: Confusion
     weight_decay: float
+    learning_rate: float | None
+    grid: tuple[GridPoint, ...]
     train: Indices
     test: Indices
 
@@ -87,25 +119,29 @@ def train_classification(
             pictures (one each to train, to validate and to test on).
     """
     y = np.asarray(labels, dtype=np.int64)
-    _check_classes(classes)
+    check_classes(classes)
     counts = np.bincount(y[y >= 0], minlength=len(classes))
     few = np.flatnonzero(counts < 3)
     if few.size:
-        raise SaecliError(
-            f"class '{classes[few[0]]}' has {counts[few[0]]} pictures",
-            "give each class at least 3, or leave the class out",
-        )
+        raise too_few(classes[few[0]], int(counts[few[0]]))
     rng = np.random.default_rng(settings.seed)
-    rest, test = _split_by_class(y, settings.test_share, rng)
-    fit, validation = _split_by_class(
-        np.where(_member(rest, len(y)), y, -1), settings.validation_share, rng
+    rest, test = split_by_class(y, settings.test_share, rng)
+    fit, validation = split_by_class(
+        np.where(member(rest, len(y)), y, -1), settings.validation_share, rng
     )
     x = features.float()
-    held = (x[validation], y[validation], np.arange(len(validation)))
-    found = _choose(x[fit], y[fit], held, len(classes), settings, device)
-    decay, weight, bias = _refit(x[rest], y[rest], found, settings, device)
-    probe = Probe("classification", tuple(classes), weight, bias, reads, backbone_digest)
-    return TrainedProbe(probe, score(probe, x[test], y[test]), decay, rest, test)
+    held = Held(x[validation], y[validation], np.arange(len(validation)))
+    if settings.solver == "adamw":
+        stream = Shuffled(x[:, None], y[:, None], fit, settings.seed)
+        head, grid = choose(
+            adamw_heads(stream, x[fit], y[fit], len(classes), settings, device), held
+        )
+    else:
+        head, grid = choose(solution_heads(x[fit], y[fit], len(classes), settings, device), held)
+        head = refit(x[rest], y[rest], head, settings, device)
+    probe = Probe("classification", tuple(classes), head.weight, head.bias, reads, backbone_digest)
+    scores = score(probe, x, y, test)
+    return TrainedProbe(probe, scores, head.weight_decay, head.learning_rate, grid, rest, test)
 
 
 def train_segmentation(
@@ -115,58 +151,84 @@ def train_segmentation(
     *,
     backbone_digest: str,
     settings: ProbeSettings = DEFAULTS,
+    held_out: Indices | None = None,
     device: str = "cpu",
 ) -> TrainedProbe:
     """Train a linear classifier of patches.
 
     Args:
         features: (n_images, P, D) float of any width (float16 keeps large sets small): the
-            patches of the final output.
+            patches of the final output; may be mapped from a file.
         labels: (n_images, P) class indices; negative = unlabelled, left out of everything.
         classes, backbone_digest: as for :func:`train_classification`.
+        held_out: the pictures to score on, where the set comes with a split; None draws them.
 
     Raises:
-        SaecliError: if there are fewer than two classes, fewer than four pictures, or no patch
-            of two classes among the training pictures.
+        SaecliError: if there are fewer than two classes, fewer than four pictures, no labelled
+            picture among the held-out ones, or no patch of two classes among the training
+            pictures.
     """
     y = np.asarray(labels, dtype=np.int64)
-    _check_classes(classes)
+    check_classes(classes)
     usable = np.flatnonzero((y >= 0).any(axis=1))
     if len(usable) < 4:
         raise SaecliError(
-            f"{len(usable)} pictures have labelled patches",
+            f"{_pictures(len(usable))} labelled patches",
             "give at least 4 pictures with masks (masks carry the picture's stem)",
         )
     rng = np.random.default_rng(settings.seed)
-    rest, test = _split(usable, settings.test_share, rng)
-    fit, validation = _split(rest, settings.validation_share, rng)
-    chosen = _patches(y, fit, settings.search_patches, rng)
-    among = _patches(y, validation, settings.max_patches, rng)
-    final = _patches(y, rest, settings.max_patches, rng)
+    rest, test = _held_out(usable, held_out, settings, rng)
+    fit, validation = split(rest, settings.validation_share, rng)
+    chosen = drawn_patches(y, fit, settings.search_patches, rng)
+    among = drawn_patches(y, validation, settings.max_patches, rng)
+    final = drawn_patches(y, rest, settings.max_patches, rng)
     if len(np.unique(y[chosen])) < 2:
         raise SaecliError(
             "the training pictures hold patches of one class only",
             "check the masks and their classes.txt",
         )
-    held = (features[among].float(), y[among], among[0])
-    found = _choose(features[chosen].float(), y[chosen], held, len(classes), settings, device)
-    decay, weight, bias = _refit(features[final].float(), y[final], found, settings, device)
-    probe = Probe("segmentation", tuple(classes), weight, bias, "patches", backbone_digest)
-    return TrainedProbe(probe, score(probe, features[test], y[test]), decay, rest, test)
+    held = Held(features[among].float(), y[among], among[0])
+    x = features[chosen].float()
+    if settings.solver == "adamw":
+        stream = Shuffled(features, y, fit, settings.seed)
+        head, grid = choose(adamw_heads(stream, x, y[fit], len(classes), settings, device), held)
+    else:
+        head, grid = choose(solution_heads(x, y[chosen], len(classes), settings, device), held)
+        head = refit(features[final].float(), y[final], head, settings, device)
+    probe = Probe(
+        "segmentation", tuple(classes), head.weight, head.bias, "patches", backbone_digest
+    )
+    scores = score(probe, features, y, test)
+    return TrainedProbe(probe, scores, head.weight_decay, head.learning_rate, grid, rest, test)
 
 
-def score(probe: Probe, features: Tensor, labels: npt.ArrayLike) -> Confusion:
-    """Confusion matrix of a probe on features (..., D_in) with labels (...), negative = unlabelled.
+def score(
+    probe: Probe, features: Tensor, labels: npt.ArrayLike, pictures: Indices | None = None
+) -> Confusion:
+    """Confusion matrix of a probe on features (n_images, …, D_in) with labels (n_images, …).
 
-    Pictures are taken a few at a time, so that memory stays bounded.
+    Pictures are read and scored a few at a time, so that memory stays bounded.
+
+    Args:
+        labels: negative = unlabelled.
+        pictures: only these; None: all.
     """
     y = np.asarray(labels, dtype=np.int64)
-    predicted = [probe.head(part.float()).argmax(dim=-1) for part in torch.split(features, 256)]
-    flat = torch.cat(predicted).cpu().numpy() if predicted else np.zeros(0, dtype=np.int64)
-    return Confusion.of(y.ravel(), flat.ravel(), len(probe.classes))
+    chosen = np.arange(len(y)) if pictures is None else pictures
+    n = len(probe.classes)
+    counts = np.zeros((n, n), dtype=np.int64)
+    for part in parts(chosen):
+        predicted = probe.head(features[torch.from_numpy(part)].float()).argmax(dim=-1)
+        counts += Confusion.of(y[part].ravel(), predicted.cpu().numpy().ravel(), n).counts
+    return Confusion(counts)
 
 
-def _check_classes(classes: Sequence[str]) -> None:
+def check_classes(classes: Sequence[str]) -> None:
+    """Return if there are at least two classes to tell apart.
+
+    Raises:
+        SaecliError: if there are fewer.
+    """
     if len(classes) < 2:
         raise SaecliError(
             f"there is {len(classes) or 'no'} class to tell apart",
@@ -174,88 +236,28 @@ def _check_classes(classes: Sequence[str]) -> None:
         )
 
 
-def _member(chosen: Indices, n: int) -> npt.NDArray[np.bool_]:
-    inside = np.zeros(n, dtype=bool)
-    inside[chosen] = True
-    return inside
-
-
-def _split(pictures: Indices, share: float, rng: np.random.Generator) -> tuple[Indices, Indices]:
-    """(1 − share, share) of the pictures, ascending; at least one on each side."""
-    order = rng.permutation(pictures)
-    n = min(max(round(share * len(order)), 1), len(order) - 1)
-    return np.sort(order[n:]), np.sort(order[:n])
-
-
-def _split_by_class(y: Indices, share: float, rng: np.random.Generator) -> tuple[Indices, Indices]:
-    """As :func:`_split`, within each class, so that both sides hold every class."""
-    halves = [_split(np.flatnonzero(y == c), share, rng) for c in np.unique(y[y >= 0])]
-    return (
-        np.sort(np.concatenate([first for first, _ in halves])),
-        np.sort(np.concatenate([second for _, second in halves])),
+def too_few(name: str, n: int) -> SaecliError:
+    """What to say of a class with fewer than three pictures."""
+    return SaecliError(
+        f"class '{name}' has {n} {'picture' if n == 1 else 'pictures'}",
+        "give each class at least 3, or leave the class out",
     )
 
 
-def _patches(
-    y: Indices, pictures: Indices, most: int, rng: np.random.Generator
+def _pictures(n: int) -> str:
+    return "1 picture has" if n == 1 else f"{n} pictures have"
+
+
+def _held_out(
+    usable: Indices, given: Indices | None, settings: ProbeSettings, rng: np.random.Generator
 ) -> tuple[Indices, Indices]:
-    """(picture, patch) indices of at most ``most`` labelled patches, drawn evenly, in order."""
-    row, patch = np.nonzero(y[pictures] >= 0)
-    if len(row) > most:
-        kept = np.sort(rng.choice(len(row), size=most, replace=False))
-        row, patch = row[kept], patch[kept]
-    return pictures[row], patch
-
-
-Head = tuple[float, Tensor, Tensor]  # weight decay, W (D, C), b (C,)
-
-
-def _choose(
-    x: Tensor,
-    y: Indices,
-    held: tuple[Tensor, Indices, Indices],
-    n_classes: int,
-    settings: ProbeSettings,
-    device: str,
-) -> Head:
-    """The strongest decay within a standard error of the lowest held-out cross-entropy.
-
-    Args:
-        held: features, classes and pictures of the held-out examples; the error is that of the
-            mean over pictures.
-    """
-    x_held, y_held, pictures = held
-    truth, (_, picture) = torch.from_numpy(y_held), np.unique(pictures, return_inverse=True)
-    path = solution_path(
-        x.to(device),
-        torch.from_numpy(y).to(device),
-        n_classes,
-        settings.weight_decays,
-        balanced=settings.balanced,
-        max_iterations=settings.max_iterations,
-    )
-
-    def losses(head: Head) -> npt.NDArray[np.float64]:
-        _, weight, bias = head
-        each = torch.nn.functional.cross_entropy(x_held @ weight + bias, truth, reduction="none")
-        return np.bincount(picture, each.double().numpy()) / np.bincount(picture)
-
-    heads = [(head, losses(head)) for head in path]
-    best = min((found for _, found in heads), key=lambda found: float(found.mean()))
-    error = float(best.std(ddof=1)) / len(best) ** 0.5 if len(best) > 1 else 0.0
-    return next(head for head, found in heads if found.mean() <= best.mean() + error)
-
-
-def _refit(x: Tensor, y: Indices, head: Head, settings: ProbeSettings, device: str) -> Head:
-    """The same weight decay on more examples, from the head that it gave on fewer."""
-    decay, weight, bias = head
-    (found,) = solution_path(
-        x.to(device),
-        torch.from_numpy(y).to(device),
-        len(bias),
-        [decay],
-        balanced=settings.balanced,
-        max_iterations=settings.max_iterations,
-        start=(weight, bias),
-    )
-    return found
+    """Pictures to train on and to score on."""
+    if given is None:
+        return split(usable, settings.test_share, rng)
+    rest, test = np.setdiff1d(usable, given), np.intersect1d(usable, given)
+    if len(rest) < 2 or not len(test):
+        raise SaecliError(
+            f"{_pictures(len(rest))} labelled patches to train on and {len(test)} to score on",
+            "check the masks of both parts of the set",
+        )
+    return rest, test

@@ -196,3 +196,16 @@ def test_too_little_to_train_on_is_one_sentence():
         train_segmentation(patches, masks * 0 - 1, "abc", backbone_digest=DIGEST)
     with pytest.raises(SaecliError, match="one class only"):
         train_segmentation(patches, masks * 0, "abc", backbone_digest=DIGEST)
+
+
+def test_one_picture_is_called_one_picture():
+    x, y = blobs()
+    y[:] = np.arange(len(y)) % 2
+    y[0] = 2
+    with pytest.raises(SaecliError, match="class 'c' has 1 picture; give each class"):
+        train_classification(x, y, "abc", reads="cls", backbone_digest=DIGEST)
+    patches, masks = scenes()
+    masks[1:] = -1
+    masks[0, 0] = 1
+    with pytest.raises(SaecliError, match="1 picture has labelled patches"):
+        train_segmentation(patches, masks, "abc", backbone_digest=DIGEST)
