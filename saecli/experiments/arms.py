@@ -46,6 +46,7 @@ class Encoded:
     x: Tensor
     f: Tensor
     twin: LayerOutput | None = None
+    _latest: list[tuple[LatentArm, Move]] = field(default_factory=list, init=False)
 
     @classmethod
     def of(
@@ -54,9 +55,33 @@ class Encoded:
         x = output.patches.to(dictionary.dtype)
         return cls(output, x, dictionary.encode(x), twin)
 
-    def displaced(self, by: Tensor) -> LayerOutput:
-        """The recorded output with every patch moved by (b, P, d_model)."""
-        return self.output.with_patches(self.output.patches + by.to(self.output.tokens.dtype))
+    def move(self, arm: LatentArm) -> Move:
+        """What an edit does to the batch; the latest is kept for the pushes of its size."""
+        if not self._latest or self._latest[0][0] is not arm:
+            self._latest[:] = [(arm, arm.move(self))]
+        return self._latest[0][1]
+
+    def displaced(self, move: Move, by: Tensor) -> LayerOutput:
+        """The recorded output with the patches that an edit touches moved by (n, d_model)."""
+        tokens, n_patches = self.output.tokens.clone(), self.x.shape[1]
+        picture, patch = move.places // n_patches, move.places % n_patches
+        tokens[picture, self.output.n_prefix + patch] += by.to(tokens.dtype)
+        return LayerOutput(tokens, self.output.n_prefix)
+
+
+@dataclass(frozen=True, eq=False)
+class Move:
+    """How an edit moves the patches that it touches.
+
+    Args:
+        places: (n,) int64, their numbers in the batch, picture after picture.
+        coefficients: (n, K), how far along each latent, in the SAE's units.
+        displacement: (n, d_model), in the backbone's units.
+    """
+
+    places: Tensor
+    coefficients: Tensor
+    displacement: Tensor
 
 
 class Arm(Protocol):
@@ -109,13 +134,17 @@ class LatentArm:
         f = batch.f[..., list(self.edit.latents)]
         return coefficients(f, self.edit.value, self.edit.scope, self.reference)
 
-    def displacement(self, batch: Encoded) -> Tensor:
-        """(b, P, d_model), in the backbone's units."""
-        moved = self.coefficients(batch)
-        return displacement(moved, self.directions, self.dictionary.scale)
+    def move(self, batch: Encoded) -> Move:
+        """The patches that the edit touches, and how it moves them."""
+        moved = self.coefficients(batch).flatten(0, 1)
+        places = (moved != 0).any(dim=-1).nonzero()[:, 0]
+        moved = moved[places]
+        along = displacement(moved, self.directions, self.dictionary.scale)
+        return Move(places, moved, along)
 
     def apply(self, batch: Encoded) -> LayerOutput:
-        return batch.displaced(self.displacement(batch))
+        move = batch.move(self)
+        return batch.displaced(move, move.displacement)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,11 +168,10 @@ class PushArm:
     description: dict[str, Any]
 
     def apply(self, batch: Encoded) -> LayerOutput:
-        moved = self.target.coefficients(batch)
-        scale = self.target.dictionary.scale
-        edit = displacement(moved, self.target.directions, scale)
-        push = displacement(moved[..., list(self.order)], self.directions, scale)
-        return batch.displaced(with_norm_of(push, edit))
+        move = batch.move(self.target)
+        moved = move.coefficients[:, list(self.order)]
+        push = displacement(moved, self.directions, self.target.dictionary.scale)
+        return batch.displaced(move, with_norm_of(push, move.displacement))
 
 
 @dataclass(frozen=True, eq=False)

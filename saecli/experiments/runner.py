@@ -264,13 +264,12 @@ def _largest(difference: Tensor) -> npt.NDArray[np.float64]:
 
 def _aftermath(target: LatentArm, batch: Encoded) -> Figures:
     """How large the edit was, and what is left of the latents when x' is encoded again."""
-    latents = list(target.edit.latents)
-    moved = target.coefficients(batch)
-    edited = (moved != 0).any(dim=-1)
-    norm = torch.linalg.vector_norm(target.displacement(batch), dim=-1).sum(dim=1)
-    after = target.dictionary.encode(target.apply(batch).patches.to(batch.x.dtype))[..., latents]
-    sums = [(f.sum(dim=-1) * edited).sum(dim=1) for f in (batch.f[..., latents], after)]
-    return {
-        "residual": torch.stack(sums, dim=1).cpu().double().numpy(),
-        "edit_norm": torch.stack([norm, edited.sum(dim=1)], dim=1).cpu().double().numpy(),
-    }
+    move, latents = batch.move(target), list(target.edit.latents)
+    x, f = batch.x.flatten(0, 1)[move.places], batch.f.flatten(0, 1)[move.places][:, latents]
+    after = target.dictionary.encode(x + move.displacement)[:, latents]
+    norm = torch.linalg.vector_norm(move.displacement, dim=-1)
+    figures = torch.stack([f.sum(-1), after.sum(-1), norm, torch.ones_like(norm)], dim=1)
+    picture = move.places // batch.x.shape[1]
+    sums = torch.zeros(len(batch.x), 4, dtype=norm.dtype, device=norm.device)
+    found = sums.index_add_(0, picture, figures).cpu().double().numpy()
+    return {"residual": found[:, :2], "edit_norm": found[:, 2:]}

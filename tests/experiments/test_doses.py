@@ -62,7 +62,9 @@ def test_the_pushes_of_a_dose_have_its_norm_on_every_patch(lab):
     arms = dose_arms(target, DOSES, seed=4)
     for i in range(len(DOSES)):
         dose, *pushes = arms[i * (PUSHES + 1) : (i + 1) * (PUSHES + 1)]
-        wanted = torch.linalg.vector_norm(dose.displacement(batch), dim=-1)
+        move = dose.move(batch)
+        wanted = torch.zeros(batch.x.shape[:2])
+        wanted.view(-1)[move.places] = torch.linalg.vector_norm(move.displacement, dim=-1)
         for push in pushes:
             moved = push.apply(batch).patches - batch.output.patches
             norm = torch.linalg.vector_norm(moved, dim=-1)
