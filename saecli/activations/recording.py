@@ -160,14 +160,24 @@ def forward(
     )
     for batch in batches:
         patches = backbone.record(batch.pixels.to(backbone.device), layer).patches
-        activations = patches.to("cpu", torch.float32)
-        if not torch.isfinite(activations).all():
-            raise SaecliError(
-                f"layer {layer} of {backbone.name} gives values that aren't finite, first for "
-                f"one of {files[batch.indices[0]].name} and the {len(batch.indices) - 1} after it",
-                "run the backbone in float32, or check its weights",
-            )
-        yield batch, activations
+        check_finite(patches, backbone, layer, [files[index] for index in batch.indices])
+        yield batch, patches.to("cpu", torch.float32)
+
+
+def check_finite(
+    patches: Tensor, backbone: Backbone, layer: int, files: Sequence[ImageFile]
+) -> None:
+    """Return if the activations (b, P, D) of some pictures are numbers.
+
+    Raises:
+        SaecliError: if one is NaN or infinite.
+    """
+    if not torch.isfinite(patches).all():
+        raise SaecliError(
+            f"layer {layer} of {backbone.name} gives values that aren't finite, first for "
+            f"one of {files[0].name} and the {len(files) - 1} after it",
+            "run the backbone in float32, or check its weights",
+        )
 
 
 class _OverflowError(Exception):

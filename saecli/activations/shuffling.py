@@ -9,6 +9,7 @@ memory, and the patches of a group are permuted.
 
 import math
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -65,14 +66,20 @@ class GroupedStream:
         *,
         images_per_block: int,
         images_per_group: int,
+        ahead: bool = False,
     ) -> None:
-        """Read by ``fetch``: image numbers (m,) → their patches (n, D), broken ones left out."""
+        """Read by ``fetch``: image numbers (m,) → their patches (n, D), broken ones left out.
+
+        With ``ahead`` a thread fetches the next group while this one is handed out.
+        """
         self._fetch = fetch
         self._blocks = torch.tensor_split(images, math.ceil(len(images) / images_per_block))
         self._n_groups = math.ceil(len(self._blocks) / max(1, images_per_group // images_per_block))
         self._seed = seed
         self.position = start
         self._group: tuple[Tensor, Tensor] | None = None  # patches, and their order
+        self._reader = ThreadPoolExecutor(1, "saecli-activations") if ahead else None
+        self._coming: Future[tuple[Tensor, Tensor]] | None = None
 
     def draw(self, n: int) -> Tensor:
         """The next n patches, (n, D) float32.
@@ -85,7 +92,7 @@ class GroupedStream:
         while n:
             at = self.position
             if self._group is None:
-                self._group = self._load(at)
+                self._group = self._next_group(at)
             patches, order = self._group
             chosen = order[at.offset : at.offset + n]
             if len(chosen):
@@ -99,10 +106,23 @@ class GroupedStream:
             if at.offset + len(chosen) < len(order):
                 self.position = Position(at.epoch, at.group, at.offset + len(chosen))
             else:
-                last = at.group + 1 == self._n_groups
-                self.position = Position(at.epoch + last, 0 if last else at.group + 1)
+                self.position = self._following(at)
                 self._group = None
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _next_group(self, at: Position) -> tuple[Tensor, Tensor]:
+        """The group at a position, where there is a reader the one that it has fetched."""
+        if self._reader is None:
+            return self._load(at)
+        coming = self._coming or self._reader.submit(self._load, at)
+        group = coming.result()
+        self._coming = self._reader.submit(self._load, self._following(at))
+        return group
+
+    def _following(self, at: Position) -> Position:
+        """The start of the group after a position's."""
+        last = at.group + 1 == self._n_groups
+        return Position(at.epoch + last, 0 if last else at.group + 1)
 
     def _load(self, at: Position) -> tuple[Tensor, Tensor]:
         n_blocks = len(self._blocks)

@@ -17,6 +17,7 @@ from saecli.activations.shuffling import GroupedStream
 from saecli.activations.source import Position, Source, Split, Stream
 from saecli.backbones.protocol import Backbone
 from saecli.grid import Grid
+from saecli.images.decoding import size_of_file
 from saecli.images.loading import ImageInfo, Skipped
 from saecli.images.sources import ImageFile
 from saecli.progress import SILENT, Progress
@@ -75,7 +76,7 @@ class Streaming:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the pictures' names and sizes (they aren't read for it) and the buffer."""
-        names = (f"{file.name} {_size(file)}" for file in self._files)
+        names = (f"{file.name} {size_of_file(file.path)}" for file in self._files)
         return fingerprint_of(f"streamed {self._images_per_group}", names)
 
     def split(self, share: float, most: int, seed: int) -> Split:
@@ -151,7 +152,3 @@ def open_activations(
             "--cache holds: the backbone runs again at each pass"
         )
     return Streaming(backbone, files, layer, batch_size=batch_size)
-
-
-def _size(file: ImageFile) -> int:
-    return file.path.stat().st_size if file.path.exists() else 0

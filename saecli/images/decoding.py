@@ -103,6 +103,14 @@ def content_hash(path: Path) -> str:
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
+def size_of_file(path: Path) -> int:
+    """Bytes of the file, 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def thumbnail(image: Image.Image, longest: int = 128) -> bytes:
     """A JPEG of an RGB picture, at most ``longest`` pixels a side and never enlarged."""
     scale = longest / max(image.size)

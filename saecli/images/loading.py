@@ -63,6 +63,7 @@ def load_batches(
     batch_size: int = BATCH_SIZE,
     workers: int | None = None,
     thumbnails: bool = True,
+    run: int | None = None,
     on_skip: Callable[[Skipped], None],
 ) -> Iterator[Batch]:
     """Read, hash, decode and preprocess pictures; each file is read once.
@@ -70,7 +71,7 @@ def load_batches(
     Threads work ahead by about one batch, so memory holds at most three batches of pixels (the
     consumer's, the one being put together, the next) and one decoded picture a thread. A file
     that can't be read or seen is reported to ``on_skip`` (from the consumer's thread, in order)
-    and left out; every batch but the last is full all the same. Closing the iterator stops the
+    and left out; every batch but a run's last is full all the same. Closing the iterator stops the
     threads.
 
     Args:
@@ -78,6 +79,8 @@ def load_batches(
         preprocess: from upright RGB to (3, H, W) float32; may raise SaecliError to refuse one.
         workers: threads; None for one a core (``default_workers``).
         thumbnails: False leaves ``ImageInfo.thumbnail`` empty.
+        run: files are taken in runs of so many, and no batch holds files of two runs; None for
+            one run of all.
 
     Yields:
         Batches of up to ``batch_size`` pictures; ``indices`` point into ``files``.
@@ -95,6 +98,9 @@ def load_batches(
             if not waiting:
                 break
             index, future = waiting.popleft()
+            if ready and run is not None and ready[0][0] // run != index // run:
+                batch, ready = _batch(ready), []
+                yield batch
             try:
                 ready.append((index, *future.result()))
             except SaecliError as error:

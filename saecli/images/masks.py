@@ -1,6 +1,7 @@
 """Masks: PNGs whose pixels are class indices, each of one picture."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -32,6 +33,40 @@ def mask_of(masks: Path, image: ImageFile, n_classes: int) -> Image.Image:
             "make it from the picture as it is shown, upright by its EXIF orientation",
         )
     return mask
+
+
+def check_masks(masks: Path, images: Sequence[ImageFile]) -> None:
+    """Return if each picture has a mask of its own; none is opened.
+
+    Raises:
+        SaecliError: if one has none, or two pictures of the same stem share one.
+    """
+    check_not_shared(masks, images)
+    for image in images:
+        find_mask(masks, image)
+
+
+def check_not_shared(masks: Path, images: Sequence[ImageFile]) -> None:
+    """Return if no mask belongs to two pictures (`a/x.jpg` and `b/x.jpg`, but one `x.png`).
+
+    Raises:
+        SaecliError: naming two pictures that share one.
+    """
+    stems: dict[str, list[ImageFile]] = {}
+    for image in images:
+        stems.setdefault(PurePosixPath(image.name).stem, []).append(image)
+    owners: dict[Path, ImageFile] = {}
+    for image in (one for same in stems.values() if len(same) > 1 for one in same):
+        try:
+            path = find_mask(masks, image)
+        except SaecliError:
+            continue
+        if path in owners:
+            raise SaecliError(
+                f"'{owners[path].name}' and '{image.name}' share the mask '{path}'",
+                "lay the masks out in the pictures' folders, or give each picture its own name",
+            )
+        owners[path] = image
 
 
 def _same_shape(mask: tuple[int, int], picture: tuple[int, int]) -> bool:

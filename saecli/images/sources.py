@@ -3,10 +3,11 @@
 import csv
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from saecli.errors import SaecliError, one_of
+from saecli.images.ade20k import ANNOTATIONS, OBJECT_INFO, object_names
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 CLASSES_FILE = "classes.txt"
@@ -42,7 +43,8 @@ def open_source(spec: str | Path) -> ImageSource:
 
     In a folder, every file with a picture's suffix counts, at any depth and in any case, except
     hidden files and folders (their name starts with a dot) and folders of masks: those that hold
-    a classes.txt, or are called `masks` below a folder that holds one. Paths in a list are
+    a classes.txt, are called `masks` below a folder that holds one, or `annotations` beside
+    ADE20K's table of classes. Paths in a list are
     relative to the list.
 
     Labels come from labels.csv in the root (columns `file` and `label`), else from class folders
@@ -99,15 +101,18 @@ def find_mask(masks: Path, image: ImageFile) -> Path:
 def read_classes(masks: Path) -> tuple[str, ...]:
     """The class names of a folder of masks: line i of classes.txt, from 0, names index i.
 
-    The file is looked for in the folder and in up to two of its parents.
+    The file is looked for in the folder and in up to two of its parents; so is ADE20K's table of
+    classes (`saecli.images.ade20k`).
 
     Raises:
         SaecliError: if there is none, it names no class, or names one twice.
     """
     for folder in (masks, *masks.absolute().parents[:2]):
-        file = folder / CLASSES_FILE
+        file, table = folder / CLASSES_FILE, folder / OBJECT_INFO
         if file.is_file():
             break
+        if table.is_file():
+            return object_names(table, _read_text(table))
     else:
         raise SaecliError(
             f"there is no {CLASSES_FILE} in {masks} or the two folders above it",
@@ -148,6 +153,26 @@ def read_groups(file: Path, images: Sequence[ImageFile]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def read_labels(file: Path, source: ImageSource) -> ImageSource:
+    """The same pictures with the labels that a table gives them; those it doesn't name have none.
+
+    Args:
+        file: CSV with the columns ``file`` (a picture's path relative to the set's folder) and
+            ``label``.
+        source: the pictures.
+
+    Raises:
+        SaecliError: if there is no such file, it has other columns, or labels none of them.
+    """
+    if not file.is_file():
+        raise SaecliError(
+            f"there is no table of labels at '{file}'", "give a CSV file with columns file,label"
+        )
+    labels = _read_labels(file, {image.name: image.path for image in source.files})
+    files = (replace(image, label=labels.get(image.name)) for image in source.files)
+    return replace(source, files=tuple(files))
+
+
 def _walk(root: Path) -> Iterator[tuple[str, Path]]:
     """(name, path) of every picture below the root; links are followed, each folder once."""
     seen = {os.path.realpath(root)}
@@ -161,6 +186,7 @@ def _walk(root: Path) -> Iterator[tuple[str, Path]]:
             if entry.is_dir():
                 holds_classes = (path / CLASSES_FILE).is_file()
                 is_masks = holds_classes or (entry.name == "masks" and has_classes_above)
+                is_masks |= entry.name == ANNOTATIONS and (folder / OBJECT_INFO).is_file()
                 real = os.path.realpath(path)
                 if not is_masks and real not in seen:
                     seen.add(real)
@@ -216,8 +242,8 @@ def _read_labels(file: Path, paths: dict[str, Path]) -> dict[str, str]:
     found = {name: labels[name] for name in paths if labels.get(name)}
     if not found:
         raise SaecliError(
-            f"{file} labels none of the pictures beside it",
-            f"write their paths relative to that folder, as in {min(paths)}",
+            f"{file} labels none of the pictures",
+            f"write their paths relative to the set's folder, as in {min(paths)}",
         )
     return found
 

@@ -63,19 +63,17 @@ def _without_copies(source: ImageSource, progress: Progress) -> ImageSource:
 
     Only files of equal size are read for it.
     """
-    sizes = Counter(_size(file) for file in source.files)
+    from saecli.images.decoding import size_of_file
+
+    sizes = Counter(size_of_file(file.path) for file in source.files)
     kept: dict[tuple[str | None, str], ImageFile] = {}
     for file in source.files:
-        alone = sizes[_size(file)] == 1
+        alone = sizes[size_of_file(file.path)] == 1
         kept.setdefault((file.label, file.name if alone else _bytes_of(file)), file)
     n_copies = len(source.files) - len(kept)
     if n_copies:
         progress.say(f"left out: {n_copies} copies of other pictures of {source.spec}")
     return replace(source, files=tuple(kept.values()))
-
-
-def _size(file: ImageFile) -> int:
-    return file.path.stat().st_size if file.path.exists() else 0
 
 
 def _bytes_of(file: ImageFile) -> str:

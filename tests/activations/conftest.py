@@ -1,5 +1,6 @@
 """A tiny real DINOv2, pictures, and a backbone that counts its passes and scales its output."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,12 @@ class Watched:
         return getattr(self.backbone, name)
 
     def record(self, pixels: torch.Tensor, layer: int) -> LayerOutput:
+        return self.record_layers(pixels, [layer])[0]
+
+    def record_layers(self, pixels: torch.Tensor, layers: Sequence[int]) -> list[LayerOutput]:
         self.n_images += len(pixels)
-        output = self.backbone.record(pixels, layer)
-        return output.with_patches(output.patches * self.scale)
+        outputs = self.backbone.record_layers(pixels, layers)
+        return [output.with_patches(output.patches * self.scale) for output in outputs]
 
 
 @pytest.fixture(scope="session")

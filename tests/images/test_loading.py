@@ -95,6 +95,16 @@ def test_broken_pictures_are_reported_and_left_out(pictures):
     assert "empty" in skipped[0].reason
 
 
+def test_no_batch_holds_files_of_two_runs(pictures):
+    (pictures / "4.png").write_bytes(b"")
+    batches = list(
+        load_batches(
+            open_source(pictures).files, to_pixels, batch_size=3, run=5, on_skip=lambda one: None
+        )
+    )
+    assert [batch.indices for batch in batches] == [[0, 1, 2], [3], [5, 6, 7], [8, 9]]
+
+
 def test_a_picture_that_the_backbone_refuses_is_skipped(pictures):
     def picky(image):
         if image.getpixel((0, 0)) == (0, 0, 0):
