@@ -145,11 +145,18 @@ class Masks:
 
     @classmethod
     def find(cls, source: ImageSource, given: Path | None) -> "Masks | None":
-        """The given folder's, or those that lie beside the pictures, or None."""
+        """The given folder's, or those that lie beside the pictures, or None.
+
+        Raises:
+            SaecliError: if their classes can't be read, or two pictures share a mask.
+        """
+        from saecli.images.masks import check_not_shared
+
         beside = source.root / MASKS
         if given is None and not (beside / "classes.txt").is_file():
             return None
         folder = given or beside
+        check_not_shared(folder, source.files)
         return cls(folder, tuple(read_classes(folder)))
 
     @property

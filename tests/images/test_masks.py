@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from saecli.errors import SaecliError
-from saecli.images.masks import mask_of, read_mask
+from saecli.images.masks import check_masks, check_not_shared, mask_of, read_mask
 from saecli.images.sources import ImageFile
 
 
@@ -64,3 +64,31 @@ def test_the_shape_is_that_of_the_upright_picture(tmp_path):
     Image.new("L", (60, 40), 1).save(folder / "a.png")
     with pytest.raises(SaecliError, match="40 × 60, another shape"):
         mask_of(folder, picture, 2)
+
+
+def files_below(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(folder / name)
+    return [ImageFile(folder / name, name, None) for name in names]
+
+
+def test_pictures_of_one_stem_in_two_folders_may_not_share_a_mask(tmp_path):
+    pictures = files_below(tmp_path / "pictures", "a/x.jpg", "b/x.jpg", "b/y.jpg")
+    masks = tmp_path / "masks"
+    files_below(masks, "x.png", "y.png")
+    with pytest.raises(SaecliError, match=r"'a/x\.jpg' and 'b/x\.jpg' share the mask .*x\.png'"):
+        check_masks(masks, pictures)
+    files_below(masks, "b/x.png")  # one of its own
+    check_masks(masks, pictures)
+    (masks / "y.png").unlink()
+    check_not_shared(masks, pictures)
+    with pytest.raises(SaecliError, match=r"'b/y\.jpg' has no mask"):
+        check_masks(masks, pictures)
+
+
+def test_a_picture_in_two_formats_shares_its_mask_and_is_refused(tmp_path):
+    pictures = files_below(tmp_path / "pictures", "x.jpg", "x.png")
+    files_below(tmp_path / "masks", "x.png")
+    with pytest.raises(SaecliError, match=r"'x\.jpg' and 'x\.png' share"):
+        check_not_shared(tmp_path / "masks", pictures)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from saecli.errors import SaecliError
-from saecli.images.sources import ImageFile, find_mask, open_source, read_classes
+from saecli.images.sources import ImageFile, find_mask, open_source, read_classes, read_labels
 
 
 def write(path: Path) -> Path:
@@ -169,3 +169,17 @@ def test_missing_class_names_are_an_error(tmp_path):
     deep.mkdir(parents=True)
     with pytest.raises(SaecliError, match=r"no classes\.txt"):
         read_classes(deep)
+
+
+def test_a_table_that_lies_elsewhere_labels_the_pictures(tmp_path):
+    for name in ("a.png", "deep/b.png", "c.png"):
+        write(tmp_path / "set" / name)
+    table = tmp_path / "my labels.csv"
+    table.write_text("file,label\na.png,ant\ndeep/b.png,bee\nz.png,wasp\n")
+    source = read_labels(table, open_source(tmp_path / "set"))
+    assert [file.label for file in source.files] == ["ant", None, "bee"]
+    with pytest.raises(SaecliError, match="no table of labels"):
+        read_labels(tmp_path / "nowhere.csv", source)
+    table.write_text("file,label\nz.png,wasp\n")
+    with pytest.raises(SaecliError, match="labels none of the pictures"):
+        read_labels(table, source)
