@@ -15,12 +15,15 @@ from saecli.catalog.latents import ExemplarMap, exemplar_maps
 from saecli.catalog.opening import Catalog
 from saecli.records import ExplanationReport, InspectReport, ShowReport
 from saecli.refs import Concept, parse_latent
+from saecli.render.dose_figure import dose_figure
 from saecli.render.figures import SegmentedPicture, probability_bars, segmentation_figure
+from saecli.render.knockout_table import concept, edit_words
 from saecli.render.numbers import figure, share
 from saecli.render.pictures import (
     Attention,
     ExemplarTile,
     LatentRow,
+    below_one_another,
     contact_sheet,
     exemplar_sheet,
     grid_of_pictures,
@@ -104,15 +107,24 @@ def write_latent_sheet(session: Session, concept: Concept, report: ShowReport, o
 
 
 def write_experiment_figure(done: "Finished", out: Path) -> None:
-    """Draw an experiment: patches' classes before and after, or the classes' probabilities."""
+    """Draw an experiment: patches' classes before and after, or the classes' probabilities.
+
+    Where it has doses, their curve stands below.
+    """
+    report = done.report
+    picture = _experiment_picture(done)
+    if report.doses:
+        picture = below_one_another([picture, dose_figure(report, title="Dose and response")])
+    save_picture(picture, out)
+
+
+def _experiment_picture(done: "Finished") -> Image.Image:
     report, bench = done.report, done.trial.bench
-    concept = ", ".join(report.latents)
     stated = "registered" if report.registered else "exploratory"
-    edit = f"{concept} at {report.value}, {report.scope}"
+    edit = f"{concept(report.latents)} set {edit_words(report.value, report.scope)}"
     title = f"experiment {report.experiment} ({stated}): {edit}"
     if bench.probe.task != "segmentation":
-        save_picture(probability_bars(report.before, report.after, title=title), out)
-        return
+        return probability_bars(report.before, report.after, title=title)
     from saecli.images.decoding import decode
     from saecli.workflows.segmented import segmented
 
@@ -122,7 +134,7 @@ def write_experiment_figure(done: "Finished", out: Path) -> None:
         view = bench.backbone.geometry.view(image.width, image.height)
         rows.append(SegmentedPicture(image, view, one.before, one.after, one.truth, one.file.name))
     grid = done.trial.info.grid
-    save_picture(segmentation_figure(rows, grid, bench.probe.classes, title=title), out)
+    return segmentation_figure(rows, grid, bench.probe.classes, title=title)
 
 
 def write_demo_sheet(folder: Path, out: Path) -> None:

@@ -96,6 +96,7 @@ class Response:
         changed: shares of target and of other units whose class changed.
         pushes: (PUSHES,) effects of the random directions of its size.
         pushes_left: the mean share that left A under them.
+        pushes_changed: the mean shares of target and of other units that changed under them.
     """
 
     value: Value
@@ -106,6 +107,7 @@ class Response:
     changed: Share
     pushes: npt.NDArray[np.float64]
     pushes_left: float
+    pushes_changed: Share
 
     def any_push_reaches(self, smallest: float) -> bool:
         """Whether a random direction of this size moves the margin by so much, either way."""
@@ -129,6 +131,7 @@ def responses(
     changes = results.margins("dose") - results.margins("baseline")
     pushes = results.effects("dose_push").reshape(len(doses), PUSHES)
     pushed = np.array([left for left, _ in results.flipped("dose_push")]).reshape(pushes.shape)
+    moved = np.array(results.changed("dose_push")).reshape(len(doses), PUSHES, 2).mean(axis=1)
     flipped, changed = results.flipped("dose"), results.changed("dose")
     return [
         Response(
@@ -140,6 +143,7 @@ def responses(
             changed=changed[i],
             pushes=pushes[i],
             pushes_left=float(pushed[i].mean()),
+            pushes_changed=(float(moved[i, 0]), float(moved[i, 1])),
         )
         for i, dose in enumerate(doses)
     ]

@@ -29,6 +29,7 @@ class PushReport:
     effects: list[float]
     enough: bool
     from_class: float | None
+    changed: dict[str, float | None] | None
 
 
 @dataclass(frozen=True)

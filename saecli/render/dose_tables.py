@@ -18,9 +18,12 @@ def dose_tables(report: KnockoutReport) -> RenderableType | None:
 
 def amount(dose: DoseReport) -> str:
     """The dose in words."""
-    kind = dose.value.partition(":")[0]
-    words = "largest" if kind == "set" else "itself"
-    return f"{figure(dose.amount, 2).rstrip('0').rstrip('.')} × {words}"
+    return f"{dose.amount:g} ×".replace("-", "−")
+
+
+def scale(doses: list[DoseReport]) -> str:
+    """What the doses are multiples of."""
+    return "largest activation" if doses[0].value.startswith("set") else "own activation"
 
 
 def _curve(report: KnockoutReport, doses: list[DoseReport]) -> RenderableType:
@@ -37,7 +40,10 @@ def _curve(report: KnockoutReport, doses: list[DoseReport]) -> RenderableType:
     ]
     title = Text.assemble(
         ("Dose and response", parts.HEADING),
-        (", effect in nats of setting the latents to so many times their value", parts.QUIET),
+        (
+            f": the latents set to so many times their {scale(doses)}, effect in nats",
+            parts.QUIET,
+        ),
     )
     legend = Text(
         f"━ 95 % interval   · {doses[0].random_directions.n} random directions of that size   "
@@ -57,8 +63,8 @@ def _left(report: KnockoutReport, doses: list[DoseReport]) -> RenderableType:
         parts.add_numbers(table, report.class_)
         if report.expect is not None:
             parts.add_numbers(table, f"now {report.expect}")
-    parts.add_numbers(table, f"random: {report.class_} left")
-    table.add_column("")
+    parts.add_numbers(table, "random directions" + " (both)" * segmentation)
+    table.add_column("it, too", no_wrap=True)
     for dose in doses:
         if segmentation:
             cells = [share((dose.changed or {}).get(side)) for side in ("target", "other")]
@@ -67,6 +73,14 @@ def _left(report: KnockoutReport, doses: list[DoseReport]) -> RenderableType:
             if report.expect is not None:
                 cells.append(share(dose.flipped["to_expected"]))
         pushed = dose.random_directions
-        words = "any push of this size has an effect" if pushed.enough else ""
-        table.add_row(amount(dose), *cells, share(pushed.from_class), Text(words, style=parts.OPEN))
-    return table
+        random = share(pushed.from_class)
+        if segmentation:
+            random = " / ".join(share(one) for one in (pushed.changed or {}).values())
+        words = "yes" if pushed.enough else ""
+        table.add_row(amount(dose), *cells, random, Text(words, style=parts.OPEN))
+    legend = Text(
+        "it, too: a random direction of that size moves the margin by the smallest effect of "
+        "interest or more",
+        style=parts.QUIET,
+    )
+    return Group(table, legend)

@@ -31,7 +31,7 @@ def knockout_table(report: KnockoutReport) -> RenderableType:
 def hypothesis(report: KnockoutReport) -> Text:
     """The claim in a sentence."""
     line = Text("Setting ").append(concept(report.latents), style=parts.REF)
-    line.append(f" {_value(report.value)}{_scope(report.scope)} lowers ")
+    line.append(f" {edit_words(report.value, report.scope)} lowers ")
     line.append(report.class_, style=parts.HEADING)
     if report.expect is not None:
         line.append(" in favour of ").append(report.expect, style=parts.HEADING)
@@ -62,6 +62,11 @@ def concept(refs: list[str], most: int = 6) -> str:
     else:
         joined, gap = ", ".join(refs[:most]), ","
     return joined if len(refs) <= most else f"{joined}{gap} and {len(refs) - most} more"
+
+
+def edit_words(value: str, scope: str) -> str:
+    """What is done to the latents and where: `to 0 where they fire`."""
+    return _value(value) + _scope(scope)
 
 
 def _value(value: str) -> str:

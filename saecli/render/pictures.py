@@ -239,3 +239,14 @@ def grid_of_pictures(
         if i < len(captions):
             write(draw, (x, y + tile + 13), captions[i], 10, colours.QUIET, width=tile)
     return sheet
+
+
+def below_one_another(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures in a column, at the left, on the widest one's paper."""
+    width, height = max(one.width for one in pictures), sum(one.height for one in pictures)
+    sheet = Image.new("RGB", (width, height), colours.PAPER)
+    y = 0
+    for one in pictures:
+        sheet.paste(one, (0, y))
+        y += one.height
+    return sheet

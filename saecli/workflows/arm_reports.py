@@ -79,22 +79,25 @@ def dose_reports(
                 "from_class": plain(one.left),
                 "to_expected": plain(one.gained) if plan.expect else None,
             },
-            changed={"target": plain(one.changed[0]), "other": plain(one.changed[1])}
-            if segmentation
-            else None,
-            random_directions=_pushes(one, smallest),
+            changed=_sides(one.changed) if segmentation else None,
+            random_directions=_pushes(one, smallest, segmentation),
         )
         for one in responses(results, plan.doses, seed=plan.seed, groups=groups)
     ]
 
 
-def _pushes(one: "Response", smallest: float) -> PushReport:
+def _sides(shares: tuple[float, float]) -> dict[str, float | None]:
+    return {"target": plain(shares[0]), "other": plain(shares[1])}
+
+
+def _pushes(one: "Response", smallest: float, segmentation: bool) -> PushReport:
     return PushReport(
         n=len(one.pushes),
         mean=float(one.pushes.mean()),
         effects=one.pushes.tolist(),
         enough=one.any_push_reaches(smallest),
         from_class=plain(one.pushes_left),
+        changed=_sides(one.pushes_changed) if segmentation else None,
     )
 
 
