@@ -1,6 +1,8 @@
 """The inputs of probes: of every readable picture, in order, and nothing left out in silence."""
 
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -44,3 +46,42 @@ def test_a_set_of_broken_pictures_is_refused(backbone, tmp_path):
     (tmp_path / "a.png").write_bytes(b"broken")
     with pytest.raises(SaecliError, match="none of 1 pictures could be read"):
         final_features(backbone, open_source(tmp_path).files, ["cls"], SILENT)
+
+
+def test_the_patches_of_a_large_set_are_mapped_and_leave_nothing_behind(
+    backbone, pictures, tmp_path
+):
+    import gc
+
+    files = open_source(pictures).files[:7]
+    kinds = ["cls", "patches"]
+    plain = final_features(backbone, files, kinds, SILENT, batch_size=3)
+    kept = tmp_path / "files"
+    mapped = final_features(
+        backbone, files, kinds, SILENT, batch_size=3, folder=kept, max_bytes=1000
+    )
+    for name in kinds:
+        assert torch.equal(mapped.inputs[name], plain.inputs[name])
+    held = Path("/proc/self/maps").read_text() if sys.platform == "linux" else str(kept)
+    assert str(kept) in held
+    del mapped
+    gc.collect()
+    assert list(kept.iterdir()) == []
+    small = final_features(backbone, files, kinds, SILENT, folder=tmp_path / "unused")
+    assert torch.equal(small.inputs["patches"], plain.inputs["patches"])
+    assert not (tmp_path / "unused").exists()
+
+
+def test_a_disk_without_room_is_one_sentence(backbone, pictures, tmp_path, monkeypatch):
+    from saecli.workflows import features
+
+    monkeypatch.setattr(features, "MARGIN", 1 << 60)
+    with pytest.raises(SaecliError, match="GB free; make room"):
+        final_features(
+            backbone,
+            open_source(pictures).files[:2],
+            ["patches"],
+            SILENT,
+            folder=tmp_path,
+            max_bytes=1,
+        )
