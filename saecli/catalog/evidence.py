@@ -183,7 +183,7 @@ def _row(session: Session, info: HypothesisInfo) -> HypothesisRow:
         class_=info.plan.get("class_name"),
         expect=info.plan.get("expect"),
         created=info.created,
-        verdicts=dict(experiments),
+        verdicts={row.id: row.verdict for row in experiments},
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from saecli.records import (
@@ -211,18 +212,18 @@ def _labels_now(row: HypothesisRow) -> str | None:
 
 def _plan(plan: Mapping[str, Any], digest: str) -> RenderableType:
     """A plan key by key; what is None was not asked for."""
-    table = parts.table("Plan")
-    table.add_column("", no_wrap=True, style=parts.QUIET)
-    parts.add_words(table, "", least=20)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style=parts.QUIET)
+    table.add_column(overflow="fold")
     for key, value in plan.items():
         if isinstance(value, dict):
-            words = ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
+            words = ", ".join(f"{k} {_plain(v)}" for k, v in value.items() if v is not None)
         else:
             words = _plain(value)
         if words:
             table.add_row(Text(key.replace("_", " ")), Text(words))
     table.add_row(Text("hash"), Text(digest))
-    return table
+    return Group(Text("Plan", style=parts.HEADING), table)
 
 
 def _plain(value: object) -> str:

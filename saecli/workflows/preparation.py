@@ -41,13 +41,13 @@ class Trial:
 
     Attributes:
         plan: as it is stored, its paths whole.
-        digests: of what the plan names.
+        digests: of what the plan names; None where it names none.
         groups: of each subject, where the plan has groups.
         labels: that the latents have now, by reference.
     """
 
     plan: Plan
-    digests: dict[str, str]
+    digests: dict[str, str | None]
     info: DictionaryInfo
     profile: ProfileInfo
     probe_row: ProbeInfo
@@ -76,7 +76,7 @@ class _Named:
     """What a plan names in the catalog."""
 
     plan: Plan
-    digests: dict[str, str]
+    digests: dict[str, str | None]
     info: DictionaryInfo
     profile: ProfileInfo
     probe_row: ProbeInfo
@@ -134,8 +134,8 @@ def prepare(
     twins = None if plan.twins is None else find_twins(plan.twins, subjects.files)
     digests |= {
         "masks": _masks_digest(masks, source.files),
-        "twins": files_digest([twin.path for twin in twins or ()]),
-        "groups": digest_of(groups),
+        "twins": None if twins is None else files_digest([twin.path for twin in twins]),
+        "groups": None if groups is None else digest_of(groups),
         "chosen": digest_of([[one.sha256 for one in part.infos] for part in (subjects, without)]),
     }
     check_unchanged(committed, plan, digests)
@@ -174,7 +174,7 @@ def _look_up(catalog: Catalog, plan: Plan, committed: HypothesisInfo | None) -> 
         get_latents(session, plan.concept)
         profile = get_profile(session, info, plan.profile)
         probe_row = get_probe(session, plan.probe)
-        digests = {
+        digests: dict[str, str | None] = {
             "dictionary": info.sha256,
             "backbone": info.backbone.digest,
             "probe": probe_row.sha256,
@@ -206,9 +206,9 @@ def _check_size(plan: Plan, n_images: int, groups: Sequence[str] | None, n_exclu
         )
 
 
-def _masks_digest(masks: Masks | None, files: Sequence[ImageFile]) -> str:
+def _masks_digest(masks: Masks | None, files: Sequence[ImageFile]) -> str | None:
     if masks is None:
-        return digest_of(None)
+        return None
     found = files_digest([find_mask(masks.folder, file) for file in files])
     return digest_of([list(masks.classes), found])
 

@@ -77,6 +77,8 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
         arms=arm_reports(results, plan, segmentation, trial.groups),
         doses=dose_reports(results, plan, segmentation, trial.groups, judged.smallest_effect),
         family=place,
+        labels=trial.labels,
+        replaces=ran.hypothesis.replaces,
         extras={
             "baseline_margin": judged.baseline,
             "reasons": list(judged.reasons),
