@@ -11,14 +11,16 @@ from saecli.sae.activity import Activity
 from saecli.sae.interrupts import held_interrupts
 from saecli.sae.model import Dictionary, Identity
 from saecli.sae.objectives import Losses, Precision, objective_of
+from saecli.sae.plan import resolve
 from saecli.sae.points import TrainingPoint
-from saecli.sae.settings import TrainSettings, resolve
+from saecli.sae.ranks import ALONE
+from saecli.sae.settings import TrainSettings
 from saecli.sae.state import SavedRun
-from saecli.sae.weights import NAMES, Normalisation, Weights, best_gain, from_data
+from saecli.sae.weights import NAMES, OPTIONAL, Normalisation, Weights, best_gain, from_data
 
 ADAM_BETAS = (0.9, 0.999)  # Gao et al. 2024, arXiv 2406.04093, section A.3
 ADAM_EPS = 6.25e-10  # the same
-GAIN_SAMPLE = 4096  # patches on which the encoder's first length is fitted
+FIRST_SAMPLE = 4096  # patches on which the encoder's first length and thresholds are fitted
 DIVERGED = 10.0  # times the data's variance, or the first interval's error if that was larger
 
 
@@ -57,19 +59,22 @@ class Run:
         normalisation = Normalisation.estimate(sample)
         z = normalisation.apply(sample)
         generator = torch.Generator().manual_seed(plan.seed)
-        weights = from_data(z, plan.n_latents, plan.init_mix, generator)
+        first = z[:FIRST_SAMPLE]
+        drawn = from_data(z, plan.n_latents, plan.init_mix, generator)
+        weights = self.objective.begin(drawn, first)
         if plan.fit_encoder:
             start = self._dictionary(weights, normalisation)
-            x = sample[:GAIN_SAMPLE]
-            reconstruction = normalisation.apply(start.decode(start.encode(x)))
-            weights.W_enc.mul_(best_gain(z[:GAIN_SAMPLE], reconstruction))
+            reconstruction = normalisation.apply(start.decode(start.encode(sample[:FIRST_SAMPLE])))
+            weights.W_enc.mul_(best_gain(first, reconstruction))
+            weights = self.objective.begin(weights, first)
         self._place(normalisation, weights.tensors())
 
     def restore(self, saved: SavedRun) -> None:
         """Continue where a saved run stopped."""
         tensors, figures = saved.tensors, saved.figures
         normalisation = Normalisation(tensors["mean"], tensors["scale"], figures["variance"])
-        self._place(normalisation, {name: tensors[name] for name in NAMES})
+        self._place(normalisation, {n: tensors[n] for n in (*NAMES, *OPTIONAL) if n in tensors})
+        self.objective.restore(saved.objective)
         self._adam.load_state_dict(saved.optimiser)
         self.activity.idle.copy_(tensors["idle"])
         self.activity.seen = int(figures["seen"])
@@ -94,6 +99,7 @@ class Run:
             step=self.step,
             position=self._position,
             tensors={name: tensor.detach().cpu() for name, tensor in tensors.items()},
+            objective={name: t.clone() for name, t in self.objective.state().items()},
             optimiser=self._adam.state_dict(),
             figures={
                 "variance": self._normalisation.variance,
@@ -136,7 +142,11 @@ class Run:
     def _update(self, z: Tensor) -> None:
         plan, weights = self.plan, self._weights
         losses = self.objective.step(
-            weights, z, unused=self.activity.unused(plan.aux_after), l1=plan.l1_at(self.step)
+            weights,
+            z,
+            unused=self.activity.unused(plan.aux_after),
+            warmth=plan.warmth_at(self.step),
+            ranks=ALONE,
         )
         weights.remove_parallel_gradients()
         for group in self._adam.param_groups:
@@ -160,7 +170,14 @@ class Run:
 
     def _dictionary(self, weights: Weights, normalisation: Normalisation) -> Dictionary:
         objective = self.objective
-        return weights.dictionary(normalisation, self.identity, objective.activation, objective.k)
+        return weights.dictionary(
+            normalisation,
+            self.identity,
+            objective.activation,
+            k=objective.k,
+            threshold=objective.threshold(weights),
+            prefixes=self.plan.prefixes,
+        )
 
     def _add(self, losses: Losses) -> None:
         figures = (losses.total, losses.squared_error, losses.n_active)

@@ -16,9 +16,9 @@ from saecli.activations.source import Position
 from saecli.errors import SaecliError
 from saecli.files import write_whole
 from saecli.sae.model import Identity
-from saecli.sae.settings import Plan
+from saecli.sae.plan import Plan
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class SavedRun:
         step: steps done.
         position: of the shuffled stream.
         tensors: weights, normalisation, activity.
+        objective: what it keeps beside the weights.
         optimiser: Adam's state.
         figures: variance, patches seen, seconds, and sums over the interval under way.
     """
@@ -42,6 +43,7 @@ class SavedRun:
     step: int
     position: Position
     tensors: dict[str, torch.Tensor]
+    objective: dict[str, torch.Tensor]
     optimiser: dict[str, Any]
     figures: dict[str, float]
 
@@ -54,7 +56,7 @@ def save_run(run: SavedRun, path: Path) -> None:
     """
     content = {field: getattr(run, field) for field in ("pictures", "step", "tensors", "figures")}
     content["format"] = FORMAT
-    content["optimiser"] = run.optimiser
+    content["objective"], content["optimiser"] = run.objective, run.optimiser
     for field in ("plan", "identity", "position"):
         content[field] = asdict(getattr(run, field))
     with write_whole(path) as file:

@@ -13,9 +13,10 @@ from saecli.progress import SILENT, Progress
 from saecli.sae.metrics import Evaluation, evaluate
 from saecli.sae.model import Dictionary, Identity
 from saecli.sae.objectives import Precision
+from saecli.sae.plan import Plan
 from saecli.sae.points import TrainingPoint
 from saecli.sae.run import Run
-from saecli.sae.settings import Plan, TrainSettings
+from saecli.sae.settings import TrainSettings
 from saecli.sae.state import load_run, save_run
 
 SAVE_SECONDS = 300.0  # of work that a killed run can lose

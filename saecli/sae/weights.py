@@ -10,6 +10,7 @@ from saecli.sae.model import Activation, Dictionary, Identity
 
 ESTIMATE_ROWS = 4096  # in float64 at a time
 NAMES = ("W_enc", "b_enc", "W_dec", "b_dec")
+OPTIONAL = ("log_threshold",)
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,14 @@ class Weights:
         b_enc: (n_latents,).
         W_dec: (n_latents, d_model), unit rows.
         b_dec: (d_model,).
+        log_threshold: (n_latents,), where an objective trains thresholds.
     """
 
     W_enc: Tensor
     b_enc: Tensor
     W_dec: Tensor
     b_dec: Tensor
+    log_threshold: Tensor | None = None
     _products: Tensor = field(init=False)  # memory for remove_parallel_gradients
 
     def __post_init__(self) -> None:
@@ -79,12 +82,19 @@ class Weights:
         object.__setattr__(self, "_products", torch.empty_like(self.W_dec))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The parameters by name."""
-        return {name: getattr(self, name) for name in NAMES}
+        """The parameters by name, as many as there are."""
+        found = {name: getattr(self, name) for name in (*NAMES, *OPTIONAL)}
+        return {name: tensor for name, tensor in found.items() if tensor is not None}
 
     def parameters(self) -> list[Tensor]:
-        """The parameters, in the order of `NAMES`."""
+        """The parameters, in the order of `NAMES` and `OPTIONAL`."""
         return list(self.tensors().values())
+
+    def thresholds(self) -> Tensor:
+        """(n_latents,), of an objective that trains them."""
+        if self.log_threshold is None:
+            raise ValueError("these weights have no thresholds")
+        return self.log_threshold.exp()
 
     def gradient(self, name: str) -> Tensor:
         """The gradient buffer of a parameter."""
@@ -110,7 +120,10 @@ class Weights:
         normalisation: Normalisation,
         identity: Identity,
         activation: Activation,
-        k: int | None,
+        *,
+        k: int | None = None,
+        threshold: Tensor | None = None,
+        prefixes: tuple[int, ...] | None = None,
     ) -> Dictionary:
         """The dictionary that these weights make, a copy on the CPU."""
         return Dictionary(
@@ -122,6 +135,8 @@ class Weights:
             scale=normalisation.scale.cpu(),
             activation=activation,
             k=k,
+            threshold=None if threshold is None else threshold.detach().cpu().clone(),
+            prefixes=prefixes,
             identity=identity,
         )
 

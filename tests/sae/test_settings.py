@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from saecli.errors import SaecliError
-from saecli.sae.settings import PRESETS, TrainSettings, n_latents_of, resolve
+from saecli.sae.plan import resolve
+from saecli.sae.settings import PRESETS, TrainSettings, n_latents_of
 
 MILLION = 1_000_000
 
@@ -43,7 +44,7 @@ def test_dead_is_ten_million_patches_or_the_whole_set():
 def test_the_papers_preset_is_its_table():
     plan = resolve(PRESETS["paper"], 768, 250 * MILLION)
     assert (plan.objective, plan.n_latents, plan.batch) == ("relu", 24_576, 16_384)
-    assert (plan.l1, plan.lr, plan.lr_warmup, plan.l1_warmup) == (8e-4, 3e-3, 500, 500)
+    assert (plan.l1, plan.lr, plan.lr_warmup, plan.penalty_warmup) == (8e-4, 3e-3, 500, 500)
     assert 100 * MILLION - plan.batch < plan.n_patches <= 100 * MILLION
     assert plan.lr_at(500) == plan.lr_at(plan.n_steps - 1) == 3e-3
 
@@ -66,10 +67,16 @@ def test_the_rate_warms_up_stays_and_falls_to_nothing():
 
 
 def test_the_penalty_warms_up_over_a_quarter_of_a_short_run_at_most():
-    plan = resolve(TrainSettings(l1=1.0, n_patches=4000, batch=100, l1_warmup=500), 16, 5000)
-    weights = [plan.l1_at(step) for step in range(40)]
+    plan = resolve(TrainSettings(l1=1.0, n_patches=4000, batch=100, penalty_warmup=500), 16, 5000)
+    weights = [plan.warmth_at(step) for step in range(40)]
     assert weights[:10] == pytest.approx([(i + 1) / 11 for i in range(10)])
     assert weights[10:] == [1.0] * 30
+
+
+def test_prefixes_are_widths_below_the_whole_in_order():
+    plan = resolve(TrainSettings(latents="8x", prefixes=("4x", "24")), 16, 5000)
+    assert plan.prefixes == plan.widths == (24, 64, 128)
+    assert resolve(TrainSettings(latents="8x"), 16, 5000).widths == (128,)
 
 
 def test_more_latents_learn_more_slowly():
@@ -97,6 +104,9 @@ def test_a_plan_is_plain_json():
         {"lr": 0.0},
         {"lr": -1e-3},
         {"l1": -1.0},
+        {"l0": -1.0},
+        {"bandwidth": 0.0},
+        {"prefixes": ("8x",)},
         {"n_patches": 0},
         {"decay": 1.5},
         {"held_out": 1.0},

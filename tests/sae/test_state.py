@@ -8,7 +8,8 @@ import torch
 
 from saecli.activations.source import Position
 from saecli.errors import SaecliError
-from saecli.sae.settings import TrainSettings, resolve
+from saecli.sae.plan import resolve
+from saecli.sae.settings import TrainSettings
 from saecli.sae.state import SavedRun, load_run, save_run
 from tests.dictionaries import IDENTITY
 
@@ -24,6 +25,7 @@ def path(tmp_path):
         step=3,
         position=Position(1, 0, 7),
         tensors={"W_enc": torch.arange(6.0).view(2, 3)},
+        objective={"threshold": torch.tensor(0.5)},
         optimiser={"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 0.1}]},
         figures={"variance": 7.5},
     )
@@ -76,7 +78,7 @@ class Trap:
 
 def test_a_pickle_is_never_executed(tmp_path):
     sprung = tmp_path / "sprung"
-    torch.save({"format": 1, "plan": Trap(sprung)}, tmp_path / "a.state")
+    torch.save({"format": 2, "plan": Trap(sprung)}, tmp_path / "a.state")
     (tmp_path / "b.state").write_bytes(pickle.dumps(Trap(sprung)))
     for name in ("a.state", "b.state"):
         with pytest.raises(SaecliError, match="damaged"):

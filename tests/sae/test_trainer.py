@@ -27,8 +27,16 @@ TOPK = TrainSettings(
     latents="48", k=2, n_patches=128 * 200, batch=128, lr=5e-3, lr_warmup=10, aux_k=8,
     aux_after=1000, seed=3,
 )  # fmt: skip
-RELU = replace(TOPK, objective="relu", l1=0.05, l1_warmup=20)
+RELU = replace(TOPK, objective="relu", l1=0.05, penalty_warmup=20)
+BATCHTOPK = replace(TOPK, objective="batchtopk")
+JUMPRELU = replace(TOPK, objective="jumprelu", l0=0.01, bandwidth=0.1, penalty_warmup=20)
 SHORT = replace(TOPK, n_patches=128 * 40)
+OTHERS = [
+    replace(SHORT, objective="relu", l1=0.05),
+    replace(BATCHTOPK, n_patches=128 * 40),
+    replace(JUMPRELU, n_patches=128 * 40),
+    replace(SHORT, prefixes=("12", "24")),
+]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +61,35 @@ def test_relu_trades_reconstruction_for_sparsity(source):
     sparse = train(source, RELU, IDENT).evaluation
     assert sparse.l0 < dense.l0 / 2
     assert 0.7 < sparse.explained_variance < dense.explained_variance
+
+
+def test_batchtopk_keeps_k_in_the_mean_of_patches_it_never_saw(source):
+    result = train(source, BATCHTOPK, IDENT)
+    assert result.dictionary.activation == "jumprelu"
+    assert len(result.dictionary.threshold.unique()) == 1
+    assert result.evaluation.explained_variance > 0.9
+    assert result.evaluation.l0 == pytest.approx(2, rel=0.1)
+
+
+def test_jumprelu_s_penalty_makes_it_sparser(source):
+    found = [train(source, replace(JUMPRELU, l0=l0), IDENT) for l0 in (0.0, 0.03, 0.1)]
+    assert [one.dictionary.activation for one in found] == ["jumprelu"] * 3
+    l0 = [one.evaluation.l0 for one in found]
+    assert l0[0] > 1.2 * l0[1] > 1.2 * 1.2 * l0[2]
+    assert found[1].evaluation.explained_variance > 0.8
+
+
+def test_a_matryoshka_s_prefixes_reconstruct_by_themselves(source, trained):
+    nested = train(source, replace(TOPK, prefixes=("12",)), IDENT).dictionary
+    assert nested.prefixes == (12, 48)
+    x = torch.cat([batch for _, batch in source.batches(60)]).flatten(0, 1)
+
+    def error(dictionary) -> float:
+        f = dictionary.encode(x)
+        f[:, 12:] = 0
+        return float((x - dictionary.decode(f)).square().sum())
+
+    assert error(nested) < 0.7 * error(trained[0].dictionary)
 
 
 def test_decoder_rows_end_at_unit_norm(trained):
@@ -99,7 +136,7 @@ def test_the_first_points_loss_is_its_squared_error_where_nothing_is_added(sourc
     assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-5)
 
 
-@pytest.mark.parametrize("settings", [SHORT, replace(SHORT, objective="relu", l1=0.05)])
+@pytest.mark.parametrize("settings", [SHORT, *OTHERS])
 def test_the_same_seed_gives_the_same_checkpoint(source, settings):
     first, second = (train(source, settings, IDENT).dictionary for _ in range(2))
     other = train(source, replace(settings, seed=4), IDENT).dictionary
@@ -121,7 +158,7 @@ def interrupt_at(step: int):
     return stop
 
 
-@pytest.mark.parametrize("settings", [SHORT, replace(SHORT, objective="relu", l1=0.05)])
+@pytest.mark.parametrize("settings", [SHORT, *OTHERS])
 def test_an_interrupted_run_resumes_to_the_identical_dictionary(source, settings, tmp_path):
     state = tmp_path / "clip.state"
     whole_points: list[TrainingPoint] = []

@@ -1,16 +1,18 @@
 """What is minimised: one module each, with hand-written gradients; registered here by name."""
 
-from collections.abc import Callable
-
 from saecli.errors import SaecliError, one_of
+from saecli.sae.objectives.batchtopk import BatchTopK
+from saecli.sae.objectives.jumprelu import JumpRelu
 from saecli.sae.objectives.protocol import Losses, Objective, Precision
 from saecli.sae.objectives.relu import ReluL1
 from saecli.sae.objectives.topk import TopK
-from saecli.sae.settings import Plan
+from saecli.sae.plan import Plan
 
-OBJECTIVES: dict[str, Callable[[Plan, Precision], Objective]] = {
-    "topk": TopK.of,
-    "relu": ReluL1.of,
+OBJECTIVES: dict[str, type[TopK | BatchTopK | ReluL1 | JumpRelu]] = {
+    "topk": TopK,
+    "batchtopk": BatchTopK,
+    "relu": ReluL1,
+    "jumprelu": JumpRelu,
 }
 
 
@@ -26,7 +28,7 @@ def objective_of(plan: Plan, precision: Precision) -> Objective:
             f"choose {one_of(OBJECTIVES, plan.objective)}",
             usage=True,
         )
-    return OBJECTIVES[plan.objective](plan, precision)
+    return OBJECTIVES[plan.objective].of(plan, precision)
 
 
 __all__ = ["OBJECTIVES", "Losses", "Objective", "Precision", "objective_of"]

@@ -1,5 +1,6 @@
 """What a trainer asks of an objective."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from saecli.sae.model import Activation
+from saecli.sae.ranks import Ranks
 from saecli.sae.weights import Weights
 
 Precision = Literal["float32", "bf16"]  # of the encoder product; weights stay float32
@@ -14,12 +16,12 @@ Precision = Literal["float32", "bf16"]  # of the encoder product; weights stay f
 
 @dataclass(frozen=True)
 class Losses:
-    """Of one batch, on its device.
+    """Of one batch (or this rank's share of it: the whole's are the sums), on its device.
 
     Attributes:
         total: (), what is minimised.
-        squared_error: (), ‖ẑ − z‖² summed over the batch.
-        n_active: (), active latents summed over the batch.
+        squared_error: (), ‖ẑ − z‖² summed over the patches.
+        n_active: (), active latents summed over the patches.
         fired: (n_latents,) bool, active for at least one patch.
     """
 
@@ -40,15 +42,49 @@ class Objective(Protocol):
     def k(self) -> int | None:
         """Their k, where the activation function has one."""
 
-    def step(self, weights: Weights, z: Tensor, *, unused: Tensor, l1: float) -> Losses:
+    def begin(self, weights: Weights, z: Tensor) -> Weights:
+        """Weights to start from, with what this objective needs beside the four parameters.
+
+        Called again after the encoder's length was fitted.
+
+        Args:
+            weights: as drawn.
+            z: (n, d_model), normalised patches to start from.
+        """
+
+    def threshold(self, weights: Weights) -> Tensor | None:
+        """(n_latents,), of the dictionary that the weights make, where it has thresholds."""
+
+    def state(self) -> Mapping[str, Tensor]:
+        """What it keeps from step to step beside the weights."""
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take up a kept state; only the names in `state` are looked at."""
+
+    def step(
+        self, weights: Weights, z: Tensor, *, unused: Tensor, warmth: float, ranks: Ranks
+    ) -> Losses:
         """Compute the losses and write every gradient buffer of ``weights``.
 
         Args:
             weights: the parameters.
-            z: (n, d_model), normalised, same device and dtype as the weights.
+            z: (n, d_model), normalised, same device and dtype as the weights; with several
+                ranks this one's share, of equal size on all.
             unused: (n_latents,) bool, latents to revive.
-            l1: the present weight of the penalty, where there is one.
+            warmth: share of the penalty's full weight, 0 to 1.
+            ranks: who works on the same batch; gradients are left unsummed.
         """
+
+
+class Stateless:
+    """Of objectives that keep nothing from step to step."""
+
+    def state(self) -> Mapping[str, Tensor]:
+        """See `Objective.state`."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """See `Objective.restore`."""
 
 
 class Buffers:
@@ -63,3 +99,13 @@ class Buffers:
         if kept is None or kept.shape != shape or kept.dtype != of.dtype:
             kept = self._kept[name] = torch.empty(shape, dtype=of.dtype, device=of.device)
         return kept
+
+
+def encode(weights: Weights, z: Tensor, *, bf16: bool, out: Tensor) -> Tensor:
+    """All pre-activations z W_encᵀ + b_enc, (n, n_latents) float32, into ``out``.
+
+    A bf16 product has inputs and output rounded; the bias is added in float32.
+    """
+    if bf16:
+        return out.copy_(z.bfloat16() @ weights.W_enc.bfloat16().t()).add_(weights.b_enc)
+    return torch.addmm(weights.b_enc, z, weights.W_enc.t(), out=out)

@@ -12,54 +12,60 @@ import torch
 from torch import Tensor
 
 from saecli.sae.model import Activation
-from saecli.sae.objectives.protocol import Buffers, Losses, Precision
-from saecli.sae.settings import Plan
+from saecli.sae.objectives.prefixes import Prefixes
+from saecli.sae.objectives.protocol import Buffers, Losses, Precision, Stateless, encode
+from saecli.sae.plan import Plan
+from saecli.sae.ranks import Ranks
 from saecli.sae.weights import Weights
 
 
-class ReluL1:
+class ReluL1(Stateless):
     """Dense: five products to a step, in memory that is used again."""
 
     activation: Activation = "relu"
     k: int | None = None
 
-    def __init__(self, precision: Precision = "float32") -> None:
+    def __init__(self, prefixes: Prefixes, l1: float, precision: Precision = "float32") -> None:
+        self._prefixes = prefixes
+        self._l1 = l1
         self._bf16 = precision == "bf16"
         self._buffers = Buffers()
 
     @classmethod
     def of(cls, plan: Plan, precision: Precision) -> "ReluL1":
         """The objective of a plan."""
-        return cls(precision)
+        return cls(Prefixes(plan.widths), plan.l1, precision)
 
-    def step(self, weights: Weights, z: Tensor, *, unused: Tensor, l1: float) -> Losses:
+    def begin(self, weights: Weights, z: Tensor) -> Weights:
+        """See `Objective.begin`."""
+        return weights
+
+    def threshold(self, weights: Weights) -> Tensor | None:
+        """See `Objective.threshold`: there is none."""
+        return None
+
+    def step(
+        self, weights: Weights, z: Tensor, *, unused: Tensor, warmth: float, ranks: Ranks
+    ) -> Losses:
         """Losses and gradients of a batch; see `Objective.step`. Nothing is revived."""
-        shape = (z.shape[0], weights.W_enc.shape[0])
-        f = self._buffers.like("f", shape, z)
-        g_f = self._buffers.like("g_f", shape, z)
-        if self._bf16:
-            f.copy_(z.bfloat16() @ weights.W_enc.bfloat16().t()).add_(weights.b_enc)
-        else:
-            torch.addmm(weights.b_enc, z, weights.W_enc.t(), out=f)
-        f.relu_()
-        error = torch.addmm(weights.b_dec, f, weights.W_dec).sub_(z)
-        squared_error = error.square().sum()
-        g = error * (2 / z.numel())
+        n_patches = len(z) * ranks.size
+        shape = (len(z), weights.W_enc.shape[0])
+        f = encode(weights, z, bf16=self._bf16, out=self._buffers.like("f", shape, z)).relu_()
+        found = self._prefixes.reconstruct(f, weights, z, n_patches)
 
         norms = torch.linalg.vector_norm(weights.W_dec, dim=1)
-        slope = l1 / z.shape[0]
+        slope = warmth * self._l1 / n_patches
         totals = f.sum(dim=0)
-        torch.mm(f.t(), g, out=weights.gradient("W_dec"))
+        g_a = self._buffers.like("g_a", shape, z)
+        self._prefixes.backward(f, found, weights, g_a)
         weights.gradient("W_dec").addcmul_(weights.W_dec, (slope * totals / norms)[:, None])
-        torch.addmm(slope * norms, g, weights.W_dec.t(), out=g_f)
         active = f > 0
-        g_f.mul_(active)
-        torch.mm(g_f.t(), z, out=weights.gradient("W_enc"))
-        torch.sum(g_f, dim=0, out=weights.gradient("b_enc"))
-        torch.sum(g, dim=0, out=weights.gradient("b_dec"))
+        g_a.add_(slope * norms).mul_(active)
+        torch.mm(g_a.t(), z, out=weights.gradient("W_enc"))
+        torch.sum(g_a, dim=0, out=weights.gradient("b_enc"))
         return Losses(
-            total=squared_error / z.numel() + slope * (totals * norms).sum(),
-            squared_error=squared_error,
+            total=found.loss + slope * (totals * norms).sum(),
+            squared_error=found.squared_error,
             n_active=active.sum(),
             fired=totals > 0,
         )

@@ -1,8 +1,7 @@
 """TopK with the auxiliary loss AuxK.
 
 Source: Gao et al. 2024, "Scaling and evaluating sparse autoencoders", arXiv 2406.04093:
-section 2.3 (TopK) and A.2 (AuxK: L + α·‖e − ê‖², e the error of the main reconstruction, taken
-as constant, ê the reconstruction of e by the largest k_aux unused latents, without bias).
+section 2.3 (TopK) and A.2 (AuxK, see `auxk`).
 
 Only the encoder product is dense; all else is done on the chosen entries.
 """
@@ -11,94 +10,81 @@ import torch
 from torch import Tensor
 
 from saecli.sae.model import Activation
-from saecli.sae.objectives.entries import Entries, entries_of
-from saecli.sae.objectives.protocol import Buffers, Losses, Precision
-from saecli.sae.settings import Plan
+from saecli.sae.objectives.auxk import AuxK
+from saecli.sae.objectives.entries import Entries, entries_of, even_starts
+from saecli.sae.objectives.prefixes import Prefixes
+from saecli.sae.objectives.protocol import Buffers, Losses, Precision, Stateless, encode
+from saecli.sae.objectives.sparse_step import sparse_step
+from saecli.sae.plan import Plan
+from saecli.sae.ranks import Ranks
 from saecli.sae.weights import Weights
 
 SPARE = 8  # more candidates than k, to choose from in float32 after a bf16 encoder product
 
 
-class TopK:
+class TopK(Stateless):
     """k active latents of each patch; ReLU on what is kept."""
 
     activation: Activation = "topk"
 
     def __init__(
-        self, k: int, aux_k: int, aux_weight: float, precision: Precision = "float32"
+        self,
+        prefixes: Prefixes,
+        k: int,
+        auxk: AuxK,
+        precision: Precision = "float32",
     ) -> None:
         self.k: int | None = k
         self._k = k
-        self._aux_k = aux_k
-        self._aux_weight = aux_weight
+        self._prefixes = prefixes
+        self._auxk = auxk
         self._bf16 = precision == "bf16"
         self._buffers = Buffers()
 
     @classmethod
     def of(cls, plan: Plan, precision: Precision) -> "TopK":
         """The objective of a plan."""
-        return cls(plan.k, plan.aux_k, plan.aux_weight, precision)
+        return cls(Prefixes(plan.widths), plan.k, AuxK(plan.aux_k, plan.aux_weight), precision)
 
-    def step(self, weights: Weights, z: Tensor, *, unused: Tensor, l1: float) -> Losses:
+    def begin(self, weights: Weights, z: Tensor) -> Weights:
+        """See `Objective.begin`."""
+        return weights
+
+    def threshold(self, weights: Weights) -> Tensor | None:
+        """See `Objective.threshold`: there is none."""
+        return None
+
+    def step(
+        self, weights: Weights, z: Tensor, *, unused: Tensor, warmth: float, ranks: Ranks
+    ) -> Losses:
         """Losses and gradients of a batch; see `Objective.step`. There is no penalty."""
+        n_patches = len(z) * ranks.size
         a, kept, chosen = self._encode(weights, z)
-        active = kept > 0
-        values = kept.relu()
-        error = chosen.decode(values, weights.W_dec).add_(weights.b_dec).sub_(z)
-        squared_error = error.square().sum()
-        g = error * (2 / z.numel())
-
-        g_values = chosen.products(g, weights.W_dec).mul_(active)
-        chosen.accumulate(values, g, out=weights.gradient("W_dec"))
-        chosen.accumulate(g_values, z, out=weights.gradient("W_enc"))
-        weights.gradient("b_enc").copy_(chosen.sums(g_values))
-        torch.sum(g, dim=0, out=weights.gradient("b_dec"))
-
-        total = squared_error / z.numel()
-        candidates = unused.nonzero()[:, 0]
-        if len(candidates):
-            total = total + self._auxk(weights, z, error, a, candidates)
-        return Losses(
-            total=total,
-            squared_error=squared_error,
-            n_active=active.sum(),
-            fired=chosen.sums(active.to(z.dtype)) > 0,
-        )
+        done = sparse_step(weights, z, kept, chosen, self._prefixes, n_patches)
+        return done.plus(self._auxk.add(weights, z, done.error, a, unused, n_patches))
 
     def _encode(self, weights: Weights, z: Tensor) -> tuple[Tensor, Tensor, Entries]:
-        """All pre-activations, the k kept of each patch, and where they are.
+        """All pre-activations, the k kept of each patch in a row (n · k,), and where they are.
 
         A bf16 product only proposes candidates; which are kept, and their values, is decided in
         float32. Of equal pre-activations either may be kept: both give a gradient of the loss.
         """
         n_latents = weights.W_enc.shape[0]
-        shape = (z.shape[0], n_latents)
+        shape = (len(z), n_latents)
         if not self._bf16:
-            a = self._buffers.like("a", shape, z)
-            torch.addmm(weights.b_enc, z, weights.W_enc.t(), out=a)
+            a = encode(weights, z, bf16=False, out=self._buffers.like("a", shape, z))
             kept, latents = torch.topk(a, self._k, dim=1, sorted=False)
-            return a, kept, entries_of(latents, n_latents)
-        low = z.bfloat16()
-        a = self._buffers.like("a", shape, low)
-        torch.addmm(weights.b_enc.bfloat16(), low, weights.W_enc.bfloat16().t(), out=a)
-        latents = torch.topk(a, min(self._k + SPARE, n_latents), dim=1, sorted=False).indices
-        exact = entries_of(latents, n_latents).products(z, weights.W_enc) + weights.b_enc[latents]
-        kept, best = torch.topk(exact, self._k, dim=1, sorted=False)
-        return a, kept, entries_of(latents.gather(1, best), n_latents)
-
-    def _auxk(
-        self, weights: Weights, z: Tensor, error: Tensor, a: Tensor, candidates: Tensor
-    ) -> Tensor:
-        """Add AuxK's gradients and return its share of the loss."""
-        W_dec = weights.W_dec[candidates]
-        f = a[:, candidates].to(z.dtype).relu_()
-        if self._aux_k < len(candidates):
-            values, latents = torch.topk(f, self._aux_k, dim=1, sorted=False)
-            f = torch.zeros_like(f).scatter_(1, latents, values)
-        aux_error = torch.addmm(error, f, W_dec)  # ê − e, as e = −error
-        g = aux_error * (2 * self._aux_weight / z.numel())
-        g_f = (g @ W_dec.t()).mul_(f > 0)
-        weights.gradient("W_dec").index_add_(0, candidates, f.t() @ g)
-        weights.gradient("W_enc").index_add_(0, candidates, g_f.t() @ z)
-        weights.gradient("b_enc").index_add_(0, candidates, g_f.sum(dim=0))
-        return aux_error.square().sum() * (self._aux_weight / z.numel())
+        else:
+            low = z.bfloat16()
+            a = self._buffers.like("a", shape, low)
+            torch.addmm(weights.b_enc.bfloat16(), low, weights.W_enc.bfloat16().t(), out=a)
+            proposed = min(self._k + SPARE, n_latents)
+            latents = torch.topk(a, proposed, dim=1, sorted=False).indices
+            candidates = entries_of(even_starts(latents), latents.flatten(), n_latents)
+            exact = candidates.products(z, weights.W_enc) + weights.b_enc[candidates.latents]
+            kept, best = torch.topk(exact.view(latents.shape), self._k, dim=1, sorted=False)
+            latents = latents.gather(1, best)
+        if self._prefixes.n_groups > 1:
+            latents, order = latents.sort(dim=1)
+            kept = kept.gather(1, order)
+        return a, kept.flatten(), self._prefixes.entries(even_starts(latents), latents.flatten())

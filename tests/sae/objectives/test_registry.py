@@ -4,10 +4,19 @@ import pytest
 
 from saecli.errors import SaecliError
 from saecli.sae.objectives import OBJECTIVES, objective_of
-from saecli.sae.settings import TrainSettings, resolve
+from saecli.sae.plan import resolve
+from saecli.sae.settings import TrainSettings
 
 
-@pytest.mark.parametrize(("name", "activation", "k"), [("topk", "topk", 4), ("relu", "relu", None)])
+@pytest.mark.parametrize(
+    ("name", "activation", "k"),
+    [
+        ("topk", "topk", 4),
+        ("batchtopk", "jumprelu", None),
+        ("relu", "relu", None),
+        ("jumprelu", "jumprelu", None),
+    ],
+)
 def test_each_objective_says_what_it_trains(name, activation, k):
     plan = resolve(TrainSettings(objective=name, k=4), 16, 1000)
     objective = objective_of(plan, "float32")

@@ -1,0 +1,58 @@
+"""The loss and gradients of objectives that choose few latents, from the chosen entries alone."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from saecli.sae.objectives.entries import Entries
+from saecli.sae.objectives.prefixes import Prefixes
+from saecli.sae.objectives.protocol import Losses
+from saecli.sae.weights import Weights
+
+
+@dataclass(frozen=True)
+class SparseLosses:
+    """The losses of the reconstruction, and its error (n, d_model), ẑ − z."""
+
+    losses: Losses
+    error: Tensor
+
+    def plus(self, more: Tensor) -> Losses:
+        """With another term () in the total."""
+        mine = self.losses
+        return Losses(mine.total + more, mine.squared_error, mine.n_active, mine.fired)
+
+
+def sparse_step(
+    weights: Weights,
+    z: Tensor,
+    kept: Tensor,
+    chosen: Entries,
+    prefixes: Prefixes,
+    n_patches: int,
+) -> SparseLosses:
+    """Write every gradient of the reconstruction's loss.
+
+    Args:
+        weights: the parameters.
+        z: (n, d_model).
+        kept: (m,), the chosen pre-activations; those above 0 are active.
+        chosen: where they are, made by ``prefixes``.
+        prefixes: the nested dictionaries.
+        n_patches: that the mean is over, of which these may be a share.
+    """
+    active = kept > 0
+    values = kept.relu()
+    found = prefixes.measure(chosen.decode(values, weights.W_dec), weights.b_dec, z, n_patches)
+    g_values = chosen.products(found.g, weights.W_dec).mul_(active)
+    chosen.accumulate(values, found.g, out=weights.gradient("W_dec"))
+    chosen.accumulate(g_values, z, out=weights.gradient("W_enc"))
+    weights.gradient("b_enc").copy_(chosen.sums(g_values))
+    weights.gradient("b_dec").copy_(found.g_b_dec)
+    losses = Losses(
+        total=found.loss,
+        squared_error=found.squared_error,
+        n_active=active.sum(),
+        fired=chosen.sums(active.to(z.dtype)) > 0,
+    )
+    return SparseLosses(losses, found.error)
