@@ -32,6 +32,12 @@ COMMANDS: tuple[Entry, ...] = (
         "Train dictionaries and profile them; without arguments, those of the built-in world.",
     ),
     Entry(
+        "record",
+        "record:record",
+        TRAIN,
+        "Record patch activations of one or several layers in a store that train and profile read.",
+    ),
+    Entry(
         "profile",
         "profile:profile",
         TRAIN,

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from saecli.cli.options import size
+from saecli.cli.options import count, size
 
 if TYPE_CHECKING:
     from saecli.activations.settings import CacheSettings
+    from saecli.workflows.inputs import Store
 
 ACTIVATIONS = "activations"  # below the catalog's folder
 
@@ -32,6 +33,33 @@ NImages = Annotated[
         "--n-images", min=1, help="Take only so many of the pictures, evenly spread over the set."
     ),
 ]
+
+Activations = Annotated[
+    Path | None,
+    typer.Option(
+        "--activations",
+        metavar="DIR",
+        help="Read a store that saecli record wrote, instead of running the backbone.",
+        show_default=False,
+    ),
+]
+Buffer = Annotated[
+    int | None,
+    typer.Option(
+        "--buffer",
+        parser=count,
+        metavar="N",
+        help="Patches of --activations that are mixed in memory; default: 65,536.",
+        show_default=False,
+    ),
+]
+
+
+def store(folder: Path | None, buffer: int | None = None) -> "Store | None":
+    """What `--activations` and `--buffer` mean."""
+    from saecli.workflows.inputs import BUFFER, Store
+
+    return None if folder is None else Store(folder, buffer or BUFFER)
 
 
 def cache_settings(files: Path, bound: int | None) -> "CacheSettings":

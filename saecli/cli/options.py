@@ -101,6 +101,15 @@ Images = Annotated[
         help="A folder, a file of paths, or fieldguide:train or fieldguide:test.",
     ),
 ]
+AnyImages = Annotated[
+    str | None,
+    typer.Option(
+        "--images",
+        metavar="SET",
+        help="A folder, a file of paths, or fieldguide:train or fieldguide:test.",
+        show_default=False,
+    ),
+]
 Backbone = Annotated[
     str,
     typer.Option(

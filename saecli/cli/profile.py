@@ -6,15 +6,17 @@ from typing import Annotated
 import typer
 
 from saecli.cli import computing, options, output, runs, terminal
+from saecli.errors import SaecliError
 
 
 def profile(
     dictionary: Annotated[str, typer.Argument(help="The dictionary.", show_default=False)],
-    images: options.Images,
+    images: options.AnyImages = None,
     exemplars: Annotated[
         int,
         typer.Option(min=1, max=options.MOST_EXEMPLARS, help="Top pictures kept of each latent."),
     ] = 16,
+    activations: computing.Activations = None,
     n_images: computing.NImages = None,
     device: options.Device = "auto",
     cache: computing.Cache = None,
@@ -27,10 +29,15 @@ def profile(
     from saecli.render.tables import profile_table
     from saecli.workflows.profile import profile_dictionary
 
+    if images is None and activations is None:
+        raise SaecliError(
+            "there are no pictures to profile over", "name --images or --activations", usage=True
+        )
     settings = ProfileSettings(n_exemplars=exemplars, seed=seed)
     details = asdict(settings) | {
         "dictionary": dictionary,
         "images": images,
+        "activations": None if activations is None else str(activations),
         "n_images": n_images,
         "device": device,
         "cache": cache,
@@ -42,6 +49,7 @@ def profile(
             dictionary,
             images,
             settings,
+            store=computing.store(activations),
             cache=computing.cache_settings(opened.files, cache),
             device=device,
             n_images=n_images,

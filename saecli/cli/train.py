@@ -40,19 +40,37 @@ def train(
             show_default=False,
         ),
     ] = None,
-    layer: Annotated[int, typer.Option(help="The block whose output is read.")] = -2,
+    layer: Annotated[
+        int | None,
+        typer.Option(
+            help="The block whose output is read; default: -2, or the only one of --activations.",
+            show_default=False,
+        ),
+    ] = None,
     preset: Annotated[
         Literal["default", "paper", "fieldguide"] | None,
         typer.Option(help="Settings to start from; paper: Stevens et al. 2025, Table A1."),
     ] = None,
     objective: Annotated[
-        Literal["topk", "relu"] | None, typer.Option(help="TopK + AuxK, or ReLU + L1.")
+        Literal["topk", "batchtopk", "relu", "jumprelu"] | None,
+        typer.Option(help="TopK or BatchTopK with AuxK, ReLU + L1, or JumpReLU + L0."),
     ] = None,
     latents: Annotated[
         str | None, typer.Option(metavar="N|8x", help="How many, or a multiple of the width.")
     ] = None,
     k: Annotated[int | None, typer.Option(min=1, help="Active latents of a patch (TopK).")] = None,
     l1: Annotated[float | None, typer.Option(min=0, help="Weight of the L1 penalty.")] = None,
+    l0: Annotated[
+        float | None, typer.Option(min=0, help="Weight of the L0 penalty (JumpReLU).")
+    ] = None,
+    prefixes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="1x,2x,4x",
+            help="Widths that must reconstruct by themselves, too (Matryoshka).",
+            show_default=False,
+        ),
+    ] = None,
     n_patches: Annotated[
         int | None,
         typer.Option(
@@ -77,6 +95,8 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run.")
     ] = False,
+    activations: computing.Activations = None,
+    buffer: computing.Buffer = None,
     n_images: computing.NImages = None,
     device: options.Device = "auto",
     precision: computing.Precision = "float32",
@@ -89,11 +109,18 @@ def train(
     from saecli.render.tables import train_table
     from saecli.workflows.train import Computing
 
-    built_in = images is None and backbone is None
+    store = computing.store(activations, buffer)
+    built_in = images is None and backbone is None and store is None
     if built_in and name is not None:
         raise SaecliError(
             "--name goes with --backbone: without it two dictionaries are trained",
             "add --backbone, and --images if the pictures are yours",
+            usage=True,
+        )
+    if store is not None and untrained:
+        raise SaecliError(
+            "--untrained goes with --backbone: a store says itself what was recorded",
+            "record the untrained twin with saecli record --untrained",
             usage=True,
         )
     settings = _settings(
@@ -102,6 +129,8 @@ def train(
         latents=latents,
         k=k,
         l1=l1,
+        l0=l0,
+        prefixes=None if prefixes is None else tuple(prefixes.split(",")),
         n_patches=n_patches,
         batch=batch,
         lr=lr,
@@ -111,6 +140,8 @@ def train(
         "images": images,
         "backbone": backbone,
         "layer": layer,
+        "activations": None if activations is None else str(activations),
+        "buffer": None if store is None else store.buffer,
         "n_images": n_images,
         "untrained": untrained,
         "device": device,
@@ -122,7 +153,7 @@ def train(
     with runs.recorded(catalog, "train", details, seed=seed, create=True) as (opened, invocation):
         where = Computing(device, precision, computing.cache_settings(opened.files, cache))
         if built_in:
-            from saecli.workflows.built_in import train_built_in
+            from saecli.workflows.built_in import LAYER, train_built_in
 
             report = train_built_in(
                 opened,
@@ -130,30 +161,33 @@ def train(
                 settings,
                 where,
                 terminal.progress(),
-                layer=layer,
+                layer=LAYER if layer is None else layer,
                 n_images=n_images,
                 untrained=untrained,
                 profile=profile,
                 resume=resume,
             )
         else:
+            from saecli.workflows.inputs import recorded_backbone
             from saecli.workflows.train import Job, default_name, train_dictionary
 
-            if backbone is None:
+            named = backbone or (recorded_backbone(store) if store else None)
+            if named is None:
                 raise SaecliError(
                     "--images needs a --backbone to look at them",
                     "add one, as in --backbone dinov2:FOLDER",
                     usage=True,
                 )
             job = Job(
-                name=name or default_name(backbone, untrained=untrained),
+                name=name or default_name(named, untrained=untrained),
                 backbone=backbone,
-                images="fieldguide:train" if images is None else images,
+                images="fieldguide:train" if images is None and store is None else images,
                 layer=layer,
                 settings=settings,
                 n_images=n_images,
                 untrained=untrained,
                 profile=profile,
+                store=store,
             )
             report = train_dictionary(
                 opened, invocation, job, where, terminal.progress(), resume=resume
@@ -167,5 +201,6 @@ def _settings(preset: str, **chosen: object) -> "TrainSettings":
 
     given = {key: value for key, value in chosen.items() if value is not None}
     settings = replace(PRESETS[preset], **given)  # type: ignore[arg-type]
-    n_latents_of(settings.latents, d_model=1)  # a wrong form is found before anything is loaded
+    for count in (settings.latents, *settings.prefixes):
+        n_latents_of(count, d_model=1)  # a wrong form is found before anything is loaded
     return settings

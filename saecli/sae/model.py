@@ -12,7 +12,7 @@ from saecli.errors import SaecliError
 from saecli.sae.selection import largest
 
 if TYPE_CHECKING:
-    from saecli.backbones.protocol import Backbone
+    from saecli.activations.manifest import Described
 
 Activation = Literal["relu", "topk", "jumprelu"]
 AFFINE = "affine"  # z = (x − mean)/scale with one mean vector and one scale
@@ -43,7 +43,7 @@ class Identity:
     untrained: bool = False
 
     @classmethod
-    def of(cls, backbone: Backbone, layer: int, *, untrained: bool = False) -> Identity:
+    def of(cls, backbone: Described, layer: int, *, untrained: bool = False) -> Identity:
         """The identity of a dictionary trained on a resolved layer of a backbone."""
         return cls(
             backbone=backbone.name,
@@ -175,7 +175,7 @@ class Dictionary:
         }
         return replace(self, **moved)
 
-    def check_fits(self, backbone: Backbone, layer: int | None = None) -> None:
+    def check_fits(self, backbone: Described, layer: int | None = None) -> None:
         """Return if the backbone (and the resolved layer, where given) is the trained one.
 
         Raises:

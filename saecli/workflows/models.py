@@ -9,6 +9,7 @@ from saecli.catalog.opening import Catalog
 from saecli.progress import Progress
 
 if TYPE_CHECKING:
+    from saecli.activations.manifest import Described
     from saecli.backbones.protocol import Backbone
     from saecli.sae.model import Dictionary
 
@@ -36,7 +37,7 @@ def load_untrained_backbone(
 
 
 def backbone_row(
-    catalog: Catalog, invocation: Invocation, backbone: "Backbone", *, untrained: bool = False
+    catalog: Catalog, invocation: Invocation, backbone: "Described", *, untrained: bool = False
 ) -> BackboneInfo:
     """Write the backbone, or find it where it is written already.
 

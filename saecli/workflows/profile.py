@@ -13,8 +13,9 @@ from saecli.catalog.opening import Catalog
 from saecli.catalog.profiling import ExemplarArrays, ProfileArrays, store_profile
 from saecli.progress import Progress
 from saecli.records import ProfileReport
-from saecli.workflows.models import backbone_of, load_dictionary
-from saecli.workflows.pictures import open_pictures, register
+from saecli.workflows.inputs import Store, of_dictionary
+from saecli.workflows.models import load_dictionary
+from saecli.workflows.pictures import register
 
 if TYPE_CHECKING:
     from saecli.activations.settings import CacheSettings
@@ -29,28 +30,36 @@ def profile_dictionary(
     catalog: Catalog,
     invocation: Invocation,
     name: str,
-    images: str,
+    images: str | None,
     settings: "ProfileSettings",
     *,
+    store: Store | None = None,
     cache: "CacheSettings",
     device: str,
     n_images: int | None,
     progress: Progress,
 ) -> ProfileReport:
-    """Record a set's activations (or find them recorded) and profile a dictionary over them."""
-    from saecli.activations.streaming import open_activations
+    """Profile a dictionary over a set's activations: recorded now, found recorded, or a store's.
 
+    Raises:
+        SaecliError: if there is no such dictionary, or the store isn't of its backbone and layer.
+    """
     with catalog.reading() as session:
         info = get_dictionary(session, name)
-    source = open_pictures(images, progress, n_images=n_images)
-    backbone = backbone_of(info, progress, device=device)
-    dictionary = load_dictionary(catalog, info, str(backbone.device))
-    dictionary.check_fits(backbone)
-    activations = open_activations(
-        backbone, source.files, info.layer, read_once=False, cache=cache, progress=progress
+    inputs = of_dictionary(
+        info, images, store, progress, cache=cache, device=device, n_images=n_images
     )
+    dictionary = load_dictionary(catalog, info, inputs.device)
+    dictionary.check_fits(inputs.backbone, inputs.layer)
     return profile_activations(
-        catalog, invocation, info, dictionary, activations, source, settings, progress
+        catalog,
+        invocation,
+        info,
+        dictionary,
+        inputs.activations,
+        inputs.pictures,
+        settings,
+        progress,
     )
 
 

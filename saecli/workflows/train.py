@@ -18,20 +18,19 @@ from saecli.catalog.training import (
 from saecli.errors import Interrupted
 from saecli.progress import Progress
 from saecli.records import TrainedDictionary, TrainReport
+from saecli.workflows.inputs import Inputs, Store, computed, stored
 from saecli.workflows.models import backbone_row, load_backbone, load_untrained_backbone
-from saecli.workflows.pictures import open_pictures
 from saecli.workflows.profile import profile_activations
 
 if TYPE_CHECKING:
     from saecli.activations.settings import CacheSettings
-    from saecli.activations.source import Source
     from saecli.backbones.protocol import Backbone
-    from saecli.images.sources import ImageSource
     from saecli.sae.objectives import Precision
     from saecli.sae.points import TrainingPoint
     from saecli.sae.settings import TrainSettings
     from saecli.sae.trainer import TrainResult
 
+LAYER = -2  # Stevens et al. 2025, section 4: the last block but one
 RUNS = "runs"  # below the catalog's folder: the states of unfinished runs
 
 
@@ -41,22 +40,24 @@ class Job:
 
     Attributes:
         name: of the dictionary.
-        backbone: by any name that ``--backbone`` takes.
-        images: by any name that ``--images`` takes.
-        layer: may count from the end.
+        backbone: by any name that ``--backbone`` takes; None only with a store.
+        images: by any name that ``--images`` takes; None only with a store.
+        layer: may count from the end; None for a store's only one.
         settings: of the training.
         n_images: only so many of the set's pictures; None for all.
         untrained: draw the backbone's weights at random, from the settings' seed.
+        store: read these activations instead of running the backbone.
         profile: profile the dictionary over the same pictures afterwards.
     """
 
     name: str
-    backbone: str
-    images: str
-    layer: int
+    backbone: str | None
+    images: str | None
+    layer: int | None
     settings: "TrainSettings"
     n_images: int | None = None
     untrained: bool = False
+    store: Store | None = None
     profile: bool = True
 
 
@@ -88,9 +89,6 @@ def train_dictionary(
         SaecliError: if the name is taken, nothing can be loaded, or training fails.
         Interrupted: on Ctrl-C; the state stays for ``--resume``.
     """
-    from saecli.activations.streaming import open_activations
-    from saecli.backbones import resolve_layer
-    from saecli.sae.model import Identity
     from saecli.sae.trainer import train
 
     with catalog.reading() as session:
@@ -98,26 +96,14 @@ def train_dictionary(
     state = catalog.files / RUNS / f"{job.name}.state"
     if resume and not state.exists():
         progress.say(f"no unfinished run of {job.name}: training it from the start")
-    source = open_pictures(job.images, progress, n_images=job.n_images)
-    if backbone is None:
-        backbone = open_backbone(job, computing, progress)
-    layer = resolve_layer(job.layer, backbone.n_blocks)
-    activations = open_activations(
-        backbone,
-        source.files,
-        layer,
-        read_once=False,
-        cache=computing.cache,
-        progress=progress,
-    )
-    identity = Identity.of(backbone, layer, untrained=job.untrained)
-    draft = _begin(catalog, invocation, job, backbone, layer, source.spec, resume=resume)
+    inputs = open_inputs(job, computing, progress, backbone)
+    draft = _begin(catalog, invocation, job, inputs, resume=resume)
     try:
         result = train(
-            activations,
+            inputs.activations,
             job.settings,
-            identity,
-            device=str(backbone.device),
+            inputs.identity,
+            device=inputs.device,
             precision=computing.precision,
             on_metrics=_points_writer(catalog, draft),
             progress=progress,
@@ -137,17 +123,44 @@ def train_dictionary(
     info = _publish(catalog, invocation, draft, result)
     state.unlink(missing_ok=True)
     if job.profile:
-        _profile(catalog, invocation, info, result, activations, source, progress)
+        _profile(catalog, invocation, info, result, inputs, progress)
     return TrainReport(
         dictionaries=[_record(info)],
         probes=[],
-        skipped=[f"{one.name}: {one.reason}" for one in activations.skipped],
+        skipped=[f"{one.name}: {one.reason}" for one in inputs.activations.skipped],
         catalog=str(catalog.path),
+    )
+
+
+def open_inputs(
+    job: Job, computing: Computing, progress: Progress, backbone: "Backbone | None" = None
+) -> Inputs:
+    """The activations that the job trains on, of its backbone or of its store."""
+    if job.store is not None:
+        return stored(
+            job.store,
+            job.layer,
+            progress,
+            device=computing.device,
+            backbone=job.backbone,
+            images=job.images,
+            n_images=job.n_images,
+        )
+    assert job.images is not None
+    return computed(
+        backbone or open_backbone(job, computing, progress),
+        job.images,
+        LAYER if job.layer is None else job.layer,
+        progress,
+        cache=computing.cache,
+        n_images=job.n_images,
+        untrained_seed=job.settings.seed if job.untrained else None,
     )
 
 
 def open_backbone(job: Job, computing: Computing, progress: Progress) -> "Backbone":
     """Load the job's backbone, or make its untrained twin."""
+    assert job.backbone is not None
     if job.untrained:
         return load_untrained_backbone(
             job.backbone, job.settings.seed, progress, device=computing.device
@@ -170,33 +183,28 @@ def kept_dictionary(catalog: Catalog, name: str) -> TrainedDictionary | None:
 
 
 def _begin(
-    catalog: Catalog,
-    invocation: Invocation,
-    job: Job,
-    backbone: "Backbone",
-    layer: int,
-    images: str,
-    *,
-    resume: bool,
+    catalog: Catalog, invocation: Invocation, job: Job, inputs: Inputs, *, resume: bool
 ) -> int:
     from saecli.sae.settings import n_latents_of
 
+    backbone = inputs.backbone
     settings: dict[str, Any] = asdict(job.settings) | {"n_images": job.n_images}
-    if job.untrained:
-        settings["untrained_seed"] = job.settings.seed
-    row = backbone_row(catalog, invocation, backbone, untrained=job.untrained)
+    untrained = backbone.untrained_seed is not None
+    if untrained:
+        settings["untrained_seed"] = backbone.untrained_seed
+    row = backbone_row(catalog, invocation, backbone, untrained=untrained)
     with catalog.writing() as session:
         return begin_dictionary(
             session,
             invocation.id,
             name=job.name,
             backbone=row,
-            layer=layer,
+            layer=inputs.layer,
             n_latents=n_latents_of(job.settings.latents, backbone.d_model),
             activation=job.settings.objective,
             settings=settings,
-            untrained=job.untrained,
-            image_set=images,
+            untrained=untrained,
+            image_set=inputs.pictures.spec,
             resume=resume,
         )
 
@@ -236,8 +244,7 @@ def _profile(
     invocation: Invocation,
     info: DictionaryInfo,
     result: "TrainResult",
-    activations: "Source",
-    source: "ImageSource",
+    inputs: Inputs,
     progress: Progress,
 ) -> None:
     from saecli.profiling.profiler import ProfileSettings
@@ -248,15 +255,15 @@ def _profile(
             invocation,
             info,
             result.dictionary,
-            activations,
-            source,
+            inputs.activations,
+            inputs.pictures,
             ProfileSettings(seed=result.plan.seed),
             progress,
         )
     except KeyboardInterrupt:
         raise Interrupted(
             f"{info.name} is trained and kept, but its profile was interrupted",
-            f"make it with saecli profile {info.name} --images {source.spec}",
+            f"make it with saecli profile {info.name} --images {inputs.pictures.spec}",
         ) from None
 
 
