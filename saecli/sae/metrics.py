@@ -34,6 +34,60 @@ class Evaluation:
     n_patches: int
 
 
+class Evaluator:
+    """Sums up batch by batch; formulas of `evaluate`."""
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        device = dictionary.device
+        self._dictionary = dictionary
+        self._exact = torch.float64 if device.type != "mps" else torch.float32  # no float64 there
+        self._counts = torch.zeros(dictionary.n_latents, dtype=torch.int64, device=device)
+        self._offsets = torch.zeros(dictionary.d_model, dtype=self._exact, device=device)
+        self._error, self._spread, self._n_patches = 0.0, 0.0, 0
+
+    def add(self, batch: Tensor) -> None:
+        """Take in patches (…, d_model), in the backbone's units."""
+        dictionary = self._dictionary
+        patches = batch.reshape(-1, dictionary.d_model)
+        rows = max(1, _ENTRIES // dictionary.n_latents)
+        for start in range(0, len(patches), rows):
+            x = patches[start : start + rows].to(dictionary.device, dictionary.dtype)
+            reconstruction, active = _reconstruct(dictionary, x)
+            self._counts += active
+            centred = (x - dictionary.mean).to(self._exact)
+            self._offsets += centred.sum(dim=0)
+            self._spread += float(centred.square().sum())
+            self._error += float((x - reconstruction).to(self._exact).square().sum())
+            self._n_patches += len(x)
+
+    def finish(self) -> Evaluation:
+        """The figures over all patches.
+
+        Raises:
+            SaecliError: if there are no patches, or they are all alike.
+        """
+        n_patches, spread = self._n_patches, self._spread
+        if n_patches == 0:
+            raise SaecliError(
+                "none of the pictures to evaluate on could be read", "give more readable pictures"
+            )
+        variance = spread - float(self._offsets.square().sum()) / n_patches
+        if variance <= 1e-12 * spread:
+            raise SaecliError(
+                f"{n_patches} patches that are all alike can't be evaluated on",
+                "give pictures that show something",
+            )
+        density = self._counts.cpu().double() / n_patches
+        return Evaluation(
+            explained_variance=1 - self._error / variance,
+            fvu=self._error / variance,
+            l0=float(density.sum()),
+            dead_fraction=float((density == 0).double().mean()),
+            density=density,
+            n_patches=n_patches,
+        )
+
+
 def evaluate(dictionary: Dictionary, batches: Iterable[Tensor]) -> Evaluation:
     """Evaluate over all patches at once: FVU = Σ‖x − x̂‖² / Σ‖x − m‖².
 
@@ -48,42 +102,10 @@ def evaluate(dictionary: Dictionary, batches: Iterable[Tensor]) -> Evaluation:
     Raises:
         SaecliError: if there are no patches, or they are all alike.
     """
-    device, d_model = dictionary.device, dictionary.d_model
-    exact = torch.float64 if device.type != "mps" else torch.float32  # MPS has no float64
-    counts = torch.zeros(dictionary.n_latents, dtype=torch.int64, device=device)
-    offsets = torch.zeros(d_model, dtype=exact, device=device)
-    error, spread, n_patches = 0.0, 0.0, 0
-    rows = max(1, _ENTRIES // dictionary.n_latents)
+    evaluator = Evaluator(dictionary)
     for batch in batches:
-        patches = batch.reshape(-1, d_model)
-        for start in range(0, len(patches), rows):
-            x = patches[start : start + rows].to(device, dictionary.dtype)
-            reconstruction, active = _reconstruct(dictionary, x)
-            counts += active
-            centred = (x - dictionary.mean).to(exact)
-            offsets += centred.sum(dim=0)
-            spread += float(centred.square().sum())
-            error += float((x - reconstruction).to(exact).square().sum())
-            n_patches += len(x)
-    if n_patches == 0:
-        raise SaecliError(
-            "none of the pictures to evaluate on could be read", "give more readable pictures"
-        )
-    variance = spread - float(offsets.square().sum()) / n_patches
-    if variance <= 1e-12 * spread:
-        raise SaecliError(
-            f"{n_patches} patches that are all alike can't be evaluated on",
-            "give pictures that show something",
-        )
-    density = counts.cpu().double() / n_patches
-    return Evaluation(
-        explained_variance=1 - error / variance,
-        fvu=error / variance,
-        l0=float(density.sum()),
-        dead_fraction=float((density == 0).double().mean()),
-        density=density,
-        n_patches=n_patches,
-    )
+        evaluator.add(batch)
+    return evaluator.finish()
 
 
 def _reconstruct(dictionary: Dictionary, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,8 @@ Read with ``weights_only``: a file from elsewhere can't run code.
 
 import pickle
 import warnings
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -18,7 +19,30 @@ from saecli.files import write_whole
 from saecli.sae.model import Identity
 from saecli.sae.plan import Plan
 
-FORMAT = 2
+FORMAT = 3
+
+
+@dataclass(frozen=True)
+class SavedMember:
+    """What one dictionary needs to go on as if its run had never stopped.
+
+    Attributes:
+        plan: as resolved.
+        step: steps done.
+        rates: (step, Adam's peak rate from that step on), where it was changed in between.
+        tensors: weights, activity, sums over the interval under way.
+        objective: what it keeps beside the weights.
+        optimiser: Adam's state.
+        figures: patches seen, seconds, and counts of the interval under way.
+    """
+
+    plan: Plan
+    step: int
+    rates: list[tuple[int, float]]
+    tensors: dict[str, torch.Tensor]
+    objective: dict[str, torch.Tensor]
+    optimiser: dict[str, Any]
+    figures: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -26,26 +50,29 @@ class SavedRun:
     """What a run needs to go on as if it had never stopped.
 
     Attributes:
-        plan: as resolved when it began.
-        identity: of the dictionary.
+        plans: of all dictionaries, those that diverged included.
+        identity: of the dictionaries.
         pictures: the source's fingerprint, as a check that they are the same.
         step: steps done.
         position: of the shuffled stream.
-        tensors: weights, normalisation, activity.
-        objective: what it keeps beside the weights.
-        optimiser: Adam's state.
-        figures: variance, patches seen, seconds, and sums over the interval under way.
+        normalisation: mean and scale.
+        variance: of the normalised patches.
+        members: the dictionaries that are still trained, by number.
+        lost: the sentences of those that diverged, by number.
     """
 
-    plan: Plan
+    plans: list[Plan]
     identity: Identity
     pictures: str
     step: int
     position: Position
-    tensors: dict[str, torch.Tensor]
-    objective: dict[str, torch.Tensor]
-    optimiser: dict[str, Any]
-    figures: dict[str, float]
+    normalisation: dict[str, torch.Tensor]
+    variance: float
+    members: dict[int, SavedMember]
+    lost: dict[int, str]
+
+
+_PLAIN = ("pictures", "step", "normalisation", "variance", "lost")
 
 
 def save_run(run: SavedRun, path: Path) -> None:
@@ -54,23 +81,49 @@ def save_run(run: SavedRun, path: Path) -> None:
     Raises:
         SaecliError: if the disk is full or the place can't be written.
     """
-    content = {field: getattr(run, field) for field in ("pictures", "step", "tensors", "figures")}
-    content["format"] = FORMAT
-    content["objective"], content["optimiser"] = run.objective, run.optimiser
-    for field in ("plan", "identity", "position"):
-        content[field] = asdict(getattr(run, field))
+    content: dict[str, Any] = {field: getattr(run, field) for field in _PLAIN}
+    content |= {"format": FORMAT, "plans": [asdict(plan) for plan in run.plans]}
+    content |= {"identity": asdict(run.identity), "position": asdict(run.position)}
+    content["members"] = {
+        number: vars(member) | {"plan": asdict(member.plan)}
+        for number, member in run.members.items()
+    }
     with write_whole(path) as file:
         torch.save(content, file)
 
 
-def load_run(path: Path, plan: Plan, identity: Identity, pictures: str) -> SavedRun:
-    """Read a state if it belongs to this run.
+def load_run(path: Path, plans: Sequence[Plan], identity: Identity, pictures: str) -> SavedRun:
+    """Read a state if it belongs to this run; only Adam's rate may be another now.
 
     Raises:
         SaecliError: if it can't be read, is damaged, or was left by a run with other settings,
             another backbone or other images.
     """
     remedy = "delete it to start anew, or repeat the settings that it was begun with"
+    run = _read(path, remedy)
+    if len(run.plans) != len(plans):
+        raise SaecliError(
+            f"{path} was left by a run of {len(run.plans)} dictionaries, not {len(plans)}", remedy
+        )
+    for then, now in zip(run.plans, plans, strict=True):
+        if replace(then, lr=now.lr) != now:
+            before, after = asdict(then), asdict(now)
+            name = next(key for key in after if key != "lr" and before[key] != after[key])
+            raise SaecliError(
+                f"{path} was left by a run with {name} = {before[name]}, not {after[name]}", remedy
+            )
+    if run.identity != identity:
+        raise SaecliError(
+            f"{path} was left by a run on {run.identity.backbone}, layer "
+            f"{run.identity.layer}, and this is another",
+            remedy,
+        )
+    if run.pictures != pictures:
+        raise SaecliError(f"{path} was left by a run on other pictures or another cache", remedy)
+    return run
+
+
+def _read(path: Path, remedy: str) -> SavedRun:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickle protocols, for a file of another kind
@@ -78,11 +131,16 @@ def load_run(path: Path, plan: Plan, identity: Identity, pictures: str) -> Saved
         version = content.pop("format")
         if version != FORMAT:
             raise SaecliError(f"{path} was left by another version of saecli", remedy)
-        identity_then = content.pop("identity")
-        run = SavedRun(
-            plan=Plan(**content.pop("plan")),
-            identity=Identity(**(identity_then | {"grid": tuple(identity_then["grid"])})),
+        identity = content.pop("identity")
+        members = content.pop("members")
+        return SavedRun(
+            plans=[Plan(**plan) for plan in content.pop("plans")],
+            identity=Identity(**(identity | {"grid": tuple(identity["grid"])})),
             position=Position(**content.pop("position")),
+            members={
+                number: SavedMember(**(member | {"plan": Plan(**member["plan"])}))
+                for number, member in members.items()
+            },
             **content,
         )
     except OSError as error:
@@ -98,18 +156,3 @@ def load_run(path: Path, plan: Plan, identity: Identity, pictures: str) -> Saved
         AttributeError,
     ) as error:
         raise SaecliError(f"{path} is damaged", "delete it and train again") from error
-    if run.plan != plan:
-        before, now = asdict(run.plan), asdict(plan)
-        name = next(key for key in now if before[key] != now[key])
-        raise SaecliError(
-            f"{path} was left by a run with {name} = {before[name]}, not {now[name]}", remedy
-        )
-    if run.identity != identity:
-        raise SaecliError(
-            f"{path} was left by a run on {run.identity.backbone}, layer "
-            f"{run.identity.layer}, and this is another",
-            remedy,
-        )
-    if run.pictures != pictures:
-        raise SaecliError(f"{path} was left by a run on other pictures or another cache", remedy)
-    return run

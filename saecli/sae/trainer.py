@@ -1,26 +1,38 @@
 """Training a dictionary from activations to its held-out evaluation; interruptible."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from torch import Tensor
 
 from saecli.activations.source import Source
-from saecli.errors import SaecliError
 from saecli.progress import SILENT, Progress
-from saecli.sae.metrics import Evaluation, evaluate
+from saecli.sae.member import Diverged, Member
+from saecli.sae.metrics import Evaluation, Evaluator
 from saecli.sae.model import Dictionary, Identity
 from saecli.sae.objectives import Precision
 from saecli.sae.plan import Plan
 from saecli.sae.points import TrainingPoint
-from saecli.sae.run import Run
+from saecli.sae.ranks import ALONE, Ranks
+from saecli.sae.run import Point, Run
+from saecli.sae.saving import Saver
 from saecli.sae.settings import TrainSettings
-from saecli.sae.state import load_run, save_run
+from saecli.sae.state import load_run
 
-SAVE_SECONDS = 300.0  # of work that a killed run can lose
 EVALUATION_IMAGES = 16  # read at a time
+
+
+class How(TypedDict, total=False):
+    """Arguments that `train` passes on to `train_together`."""
+
+    device: str
+    precision: Precision
+    ranks: Ranks
+    progress: Progress
+    state: Path | None
+    resume: bool
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,7 @@ class TrainResult:
         dead_fraction: latents not active in the last 10 million training patches, or in as
             many as the training set holds where it is smaller.
         plan: the settings as resolved.
+        rates: (step, Adam's peak rate from that step on): one, unless a resumed run changed it.
         held_out: images (numbers within the source) that were never trained on.
         patches_seen: patches trained on.
         seconds: of training, over all sittings, without the evaluation.
@@ -42,6 +55,7 @@ class TrainResult:
     evaluation: Evaluation
     dead_fraction: float
     plan: Plan
+    rates: tuple[tuple[int, float], ...]
     held_out: tuple[int, ...]
     patches_seen: int
     seconds: float
@@ -57,17 +71,45 @@ def train(
     settings: TrainSettings,
     identity: Identity,
     *,
+    on_metrics: Callable[[TrainingPoint], None] = lambda point: None,
+    **how: Unpack[How],
+) -> TrainResult:
+    """Train one dictionary on a source of activations and evaluate it on held-out images.
+
+    See `train_together`.
+
+    Raises:
+        SaecliError: as there.
+        KeyboardInterrupt: as it came, with the state kept.
+    """
+
+    def passed_on(point: Point) -> None:
+        if point.figures is not None:
+            on_metrics(point.figures)
+
+    (result,) = train_together(source, [settings], identity, on_metrics=passed_on, **how)
+    assert isinstance(result, TrainResult)
+    return result
+
+
+def train_together(
+    source: Source,
+    settings: Sequence[TrainSettings],
+    identity: Identity,
+    *,
     device: str = "cpu",
     precision: Precision = "float32",
-    on_metrics: Callable[[TrainingPoint], None] = lambda point: None,
+    ranks: Ranks = ALONE,
+    on_metrics: Callable[[Point], None] = lambda point: None,
     progress: Progress = SILENT,
     state: Path | None = None,
     resume: bool = False,
-) -> TrainResult:
-    """Train a dictionary on a source of activations and evaluate it on held-out images.
+) -> list[TrainResult | str]:
+    """Train dictionaries on the same batches of a source and evaluate them on held-out images.
 
     The same source, settings, device and number of threads give the same dictionary, bit for
-    bit, whether or not the run was interrupted and resumed in between (measured on the CPU).
+    bit, whether or not the run was interrupted or killed and resumed in between, and whatever
+    dictionaries are trained beside it (measured on the CPU).
 
     Args:
         source: recorded or streamed activations.
@@ -75,73 +117,94 @@ def train(
         identity: what the activations are of.
         device: a torch device, resolved.
         precision: of the encoder product; weights and sums are float32.
-        on_metrics: called about a hundred times over the run.
+        ranks: the processes that train together; each has the same source.
+        on_metrics: called about a hundred times over the run for each dictionary.
         progress: gets tasks "training" and "evaluating", in patches.
-        state: where to keep the run's state: every five minutes, on an interrupt, and at the
-            end. The caller removes it once the result is published.
+        state: where to keep the run's state: every five minutes or more often where that is
+            cheap, on an interrupt, and at the end. The caller removes it once the results are
+            published. A run that diverges leaves it as it last was.
         resume: continue from ``state`` if it is there.
+
+    Returns:
+        For each of the settings its result, or the sentence of why it diverged.
 
     Raises:
         SaecliError: if the settings don't fit, the saved state doesn't, the disk is full, or
-            training diverges.
+            the only dictionary (or every one) diverges.
         KeyboardInterrupt: as it came, with the state kept.
     """
-    run = Run(source, settings, identity, device, precision)
+    run = Run(source, settings, identity, device, precision, ranks)
     if resume and state is not None and state.exists():
-        run.restore(load_run(state, run.plan, identity, source.fingerprint))
+        run.restore(load_run(state, run.plans, identity, source.fingerprint))
     else:
         run.begin()
+    saver = Saver(run, state if ranks.rank == 0 else None, progress)
     try:
-        _steps(run, on_metrics, progress, state)
-        dictionary = run.dictionary()
-        evaluation = evaluate(dictionary.to(run.device), _held_out(run, progress))
+        _steps(run, on_metrics, progress, saver)
+        evaluations = _evaluate(run, progress)
     except KeyboardInterrupt:
-        if state is not None:
-            save_run(run.saved(), state)
+        saver.save()
         raise
-    if state is not None:
-        _save(run, state, progress)
+    saver.try_to_save()
+    return [
+        run.lost[number]
+        if number in run.lost
+        else _result(run, run.members[number], evaluations[number])
+        for number in range(len(settings))
+    ]
+
+
+def _result(run: Run, member: Member, evaluation: Evaluation) -> TrainResult:
     return TrainResult(
-        dictionary=dictionary,
+        dictionary=member.dictionary(),
         evaluation=evaluation,
-        dead_fraction=run.activity.dead_fraction(run.plan.dead_window),
-        plan=run.plan,
+        dead_fraction=member.activity.dead_fraction(member.plan.dead_window),
+        plan=member.plan,
+        rates=tuple(member.rates),
         held_out=tuple(run.split.held_out.tolist()),
-        patches_seen=run.activity.seen,
-        seconds=run.seconds,
+        patches_seen=member.activity.seen,
+        seconds=member.seconds,
     )
 
 
-def _steps(
-    run: Run,
-    on_metrics: Callable[[TrainingPoint], None],
-    progress: Progress,
-    state: Path | None,
-) -> None:
+def _steps(run: Run, on_metrics: Callable[[Point], None], progress: Progress, saver: Saver) -> None:
     run.open_stream()
-    saved = time.monotonic()
     with progress.task("training", run.plan.n_patches, "patches") as task:
-        task.advance(run.activity.seen)
+        task.advance(run.step * run.plan.batch)
         while run.step < run.plan.n_steps:
-            point = run.advance()
-            if point is None:
-                task.advance(run.plan.batch)
-                continue
-            task.advance(
-                run.plan.batch, f"explained {point.explained_variance:.3f}, L0 {point.l0:.1f}"
-            )
-            on_metrics(point)
-            if state is not None and time.monotonic() - saved > SAVE_SECONDS:
-                _save(run, state, progress)
-                saved = time.monotonic()
+            try:
+                points = run.advance()
+            except Diverged as error:
+                raise saver.explained(error) from error
+            task.advance(run.plan.batch, _note(points))
+            for point in points:
+                if point.lost is not None and len(run.plans) > 1:
+                    progress.say(f"dictionary {point.member + 1} of the sweep: {point.lost}")
+                on_metrics(point)
+            if points:
+                saver.save_in_time()
 
 
-def _save(run: Run, state: Path, progress: Progress) -> None:
-    """Save on the way; a disk that is full now must not end a run that may still finish."""
-    try:
-        save_run(run.saved(), state)
-    except SaecliError as error:
-        progress.say(f"the run goes on unsaved: {error}")
+def _note(points: Sequence[Point]) -> str:
+    """The figures to show beside the bar: of the dictionary that explains most."""
+    figures = [point.figures for point in points if point.figures is not None]
+    if not figures:
+        return ""
+    best = max(figures, key=lambda one: one.explained_variance)
+    most = "at best " if len(figures) > 1 else ""
+    return f"explained {most}{best.explained_variance:.3f}, L0 {best.l0:.1f}"
+
+
+def _evaluate(run: Run, progress: Progress) -> dict[int, Evaluation]:
+    """Evaluate all dictionaries in one pass over the held-out images."""
+    evaluators = {
+        number: Evaluator(member.dictionary().to(run.device))
+        for number, member in run.members.items()
+    }
+    for activations in _held_out(run, progress):
+        for evaluator in evaluators.values():
+            evaluator.add(activations)
+    return {number: evaluator.finish() for number, evaluator in evaluators.items()}
 
 
 def _held_out(run: Run, progress: Progress) -> Iterator[Tensor]:

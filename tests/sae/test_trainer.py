@@ -13,8 +13,9 @@ import torch
 from saecli.activations.source import Split
 from saecli.errors import SaecliError
 from saecli.progress import SILENT
-from saecli.sae import trainer
+from saecli.sae import saving
 from saecli.sae.checkpoints import to_bytes
+from saecli.sae.member import Member
 from saecli.sae.metrics import evaluate
 from saecli.sae.points import TrainingPoint
 from saecli.sae.settings import TrainSettings
@@ -254,7 +255,7 @@ def test_an_interrupt_of_the_evaluation_keeps_the_training(source, tmp_path):
 
 def test_a_long_run_is_saved_on_the_way(source, tmp_path, monkeypatch):
     """A run that is killed outright continues from its last save."""
-    monkeypatch.setattr(trainer, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)
     state, kept = tmp_path / "clip.state", tmp_path / "kept.state"
 
     def keep(point: TrainingPoint) -> None:
@@ -269,7 +270,7 @@ def test_a_long_run_is_saved_on_the_way(source, tmp_path, monkeypatch):
 
 
 def test_a_full_disk_on_the_way_does_not_end_the_run(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)
 
     def full(descriptor: int) -> None:
         raise OSError(28, os.strerror(28))
@@ -335,11 +336,37 @@ def test_an_interrupt_waits_for_the_step_under_way():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_divergence_stops_with_a_remedy_and_no_state_of_it(source, tmp_path):
+def test_divergence_at_once_stops_with_a_remedy_and_no_state_of_it(source, tmp_path):
     state = tmp_path / "clip.state"
     with pytest.raises(SaecliError, match=r"diverged by step .* lower --lr than 1e"):
         train(source, replace(SHORT, lr=1e30), IDENT, state=state)
     assert not state.exists()
+
+
+def test_a_run_that_diverges_later_keeps_its_last_good_state(source, tmp_path, monkeypatch):
+    """And goes on from there with a lower rate."""
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)
+    state, points = tmp_path / "clip.state", []
+    update = Member.update
+
+    def poisoned(self, z, step, ranks, reading):
+        update(self, z * float("nan") if step == 20 and self.plan.lr > 4e-3 else z, step, ranks, 0)
+
+    monkeypatch.setattr(Member, "update", poisoned)
+    with pytest.raises(SaecliError, match=r"the loss is nan; its state after step 20 is kept") as e:
+        train(source, SHORT, IDENT, state=state)
+    assert "--resume and a lower --lr than 0.005" in e.value.remedy
+    result = train(
+        source,
+        replace(SHORT, lr=2e-3),
+        IDENT,
+        state=state,
+        resume=True,
+        on_metrics=points.append,
+    )
+    assert [point.step for point in points] == list(range(21, 41))
+    assert result.rates == ((0, 5e-3), (20, 2e-3))
+    assert result.evaluation.explained_variance > 0.3
 
 
 def test_one_image_is_trained_and_evaluated_on():

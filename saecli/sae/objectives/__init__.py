@@ -3,7 +3,7 @@
 from saecli.errors import SaecliError, one_of
 from saecli.sae.objectives.batchtopk import BatchTopK
 from saecli.sae.objectives.jumprelu import JumpRelu
-from saecli.sae.objectives.protocol import Losses, Objective, Precision
+from saecli.sae.objectives.protocol import Buffers, Losses, Objective, Precision
 from saecli.sae.objectives.relu import ReluL1
 from saecli.sae.objectives.topk import TopK
 from saecli.sae.plan import Plan
@@ -16,8 +16,8 @@ OBJECTIVES: dict[str, type[TopK | BatchTopK | ReluL1 | JumpRelu]] = {
 }
 
 
-def objective_of(plan: Plan, precision: Precision) -> Objective:
-    """The objective that a plan names.
+def objective_of(plan: Plan, precision: Precision, buffers: Buffers) -> Objective:
+    """The objective that a plan names, working in the given memory.
 
     Raises:
         SaecliError: if there is none of that name.
@@ -28,7 +28,7 @@ def objective_of(plan: Plan, precision: Precision) -> Objective:
             f"choose {one_of(OBJECTIVES, plan.objective)}",
             usage=True,
         )
-    return OBJECTIVES[plan.objective].of(plan, precision)
+    return OBJECTIVES[plan.objective].of(plan, precision, buffers)
 
 
-__all__ = ["OBJECTIVES", "Losses", "Objective", "Precision", "objective_of"]
+__all__ = ["OBJECTIVES", "Buffers", "Losses", "Objective", "Precision", "objective_of"]

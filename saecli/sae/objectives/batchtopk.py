@@ -34,21 +34,28 @@ class BatchTopK:
     k: int | None = None
 
     def __init__(
-        self, prefixes: Prefixes, k: int, auxk: AuxK, precision: Precision = "float32"
+        self,
+        prefixes: Prefixes,
+        k: int,
+        auxk: AuxK,
+        precision: Precision = "float32",
+        buffers: Buffers | None = None,
     ) -> None:
         self._prefixes = prefixes
         self._k = k
         self._auxk = auxk
         self._bf16 = precision == "bf16"
-        self._buffers = Buffers()
+        self._buffers = buffers or Buffers()
         self._threshold = torch.zeros((), dtype=torch.float64)
         self._n_batches = 0
         self._guess = 0.0
 
     @classmethod
-    def of(cls, plan: Plan, precision: Precision) -> "BatchTopK":
+    def of(cls, plan: Plan, precision: Precision, buffers: Buffers) -> "BatchTopK":
         """The objective of a plan."""
-        return cls(Prefixes(plan.widths), plan.k, AuxK(plan.aux_k, plan.aux_weight), precision)
+        return cls(
+            Prefixes(plan.widths), plan.k, AuxK(plan.aux_k, plan.aux_weight), precision, buffers
+        )
 
     def begin(self, weights: Weights, z: Tensor) -> Weights:
         """See `Objective.begin`: the threshold that these patches give until the first step."""

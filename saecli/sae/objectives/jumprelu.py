@@ -43,18 +43,19 @@ class JumpRelu(Stateless):
         bandwidth: float,
         first_k: int,
         precision: Precision = "float32",
+        buffers: Buffers | None = None,
     ) -> None:
         self._prefixes = prefixes
         self._l0 = l0
         self._bandwidth = bandwidth
         self._first_k = first_k
         self._bf16 = precision == "bf16"
-        self._buffers = Buffers()
+        self._buffers = buffers or Buffers()
 
     @classmethod
-    def of(cls, plan: Plan, precision: Precision) -> "JumpRelu":
+    def of(cls, plan: Plan, precision: Precision, buffers: Buffers) -> "JumpRelu":
         """The objective of a plan."""
-        return cls(Prefixes(plan.widths), plan.l0, plan.bandwidth, plan.k, precision)
+        return cls(Prefixes(plan.widths), plan.l0, plan.bandwidth, plan.k, precision, buffers)
 
     def begin(self, weights: Weights, z: Tensor) -> Weights:
         """See `Objective.begin`: every threshold starts alike."""

@@ -88,16 +88,20 @@ class Stateless:
 
 
 class Buffers:
-    """Memory that is used again at every step: fresh pages cost a fifth of a step."""
+    """Memory that is used again at every step: fresh pages cost a fifth of a step.
+
+    Dictionaries that are trained in turn share it.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[str, Tensor] = {}
+        self._kept: dict[tuple[str, tuple[int, int], torch.dtype], Tensor] = {}
 
     def like(self, name: str, shape: tuple[int, int], of: Tensor) -> Tensor:
         """An uninitialised tensor of this shape, of the dtype and device of another."""
-        kept = self._kept.get(name)
-        if kept is None or kept.shape != shape or kept.dtype != of.dtype:
-            kept = self._kept[name] = torch.empty(shape, dtype=of.dtype, device=of.device)
+        kept = self._kept.get((name, shape, of.dtype))
+        if kept is None:
+            kept = torch.empty(shape, dtype=of.dtype, device=of.device)
+            self._kept[name, shape, of.dtype] = kept
         return kept
 
 

@@ -25,16 +25,22 @@ class ReluL1(Stateless):
     activation: Activation = "relu"
     k: int | None = None
 
-    def __init__(self, prefixes: Prefixes, l1: float, precision: Precision = "float32") -> None:
+    def __init__(
+        self,
+        prefixes: Prefixes,
+        l1: float,
+        precision: Precision = "float32",
+        buffers: Buffers | None = None,
+    ) -> None:
         self._prefixes = prefixes
         self._l1 = l1
         self._bf16 = precision == "bf16"
-        self._buffers = Buffers()
+        self._buffers = buffers or Buffers()
 
     @classmethod
-    def of(cls, plan: Plan, precision: Precision) -> "ReluL1":
+    def of(cls, plan: Plan, precision: Precision, buffers: Buffers) -> "ReluL1":
         """The objective of a plan."""
-        return cls(Prefixes(plan.widths), plan.l1, precision)
+        return cls(Prefixes(plan.widths), plan.l1, precision, buffers)
 
     def begin(self, weights: Weights, z: Tensor) -> Weights:
         """See `Objective.begin`."""

@@ -33,18 +33,21 @@ class TopK(Stateless):
         k: int,
         auxk: AuxK,
         precision: Precision = "float32",
+        buffers: Buffers | None = None,
     ) -> None:
         self.k: int | None = k
         self._k = k
         self._prefixes = prefixes
         self._auxk = auxk
         self._bf16 = precision == "bf16"
-        self._buffers = Buffers()
+        self._buffers = buffers or Buffers()
 
     @classmethod
-    def of(cls, plan: Plan, precision: Precision) -> "TopK":
+    def of(cls, plan: Plan, precision: Precision, buffers: Buffers) -> "TopK":
         """The objective of a plan."""
-        return cls(Prefixes(plan.widths), plan.k, AuxK(plan.aux_k, plan.aux_weight), precision)
+        return cls(
+            Prefixes(plan.widths), plan.k, AuxK(plan.aux_k, plan.aux_weight), precision, buffers
+        )
 
     def begin(self, weights: Weights, z: Tensor) -> Weights:
         """See `Objective.begin`."""
