@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from saecli.experiments.probe_training import ProbeSettings, train_classificatio
 from saecli.experiments.probes import read
 from saecli.experiments.runner import Bench
 from tests.benchmarks.experiment import experiment
-from tests.benchmarks.selection import Latents, by_attribution, by_detection, of_twins
+from tests.benchmarks.selection import Detectors, Latents, by_attribution, of_twins
 from tests.benchmarks.sides import Pool, Side
 
 PERMUTED_DECAY = 1e-3  # of the heads for permuted labels: that of a head for the true ones
@@ -43,6 +44,10 @@ class Nulls:
         self.side, self.selection, self.test, self.species = side, selection, test, species
         self._concepts: dict[str, Latents] = {}
         self._features: list[torch.Tensor] | None = None
+
+    @cached_property
+    def detectors(self) -> Detectors:
+        return Detectors(self.selection)
 
     def concept(self, species: str) -> Latents:
         """The true set of a species' attribute."""
@@ -69,7 +74,7 @@ class Nulls:
         return a, tuple(int(i) for i in sets[0])
 
     def attribute_permuted(self, rng: np.random.Generator) -> Made | None:
-        """A head for permuted labels; the latents its margin rests on, on these labels' pictures."""
+        """A head for permuted labels, and the latents that its margin rests on."""
         names, n = list(SPECIES), self.selection.n
         labels = rng.permutation(np.repeat(np.arange(len(names)), n))
         head = train_classification(
@@ -78,9 +83,7 @@ class Nulls:
             names,
             reads=self.side.probe.reads,
             backbone_digest=self.side.backbone.digest,
-            settings=ProbeSettings(
-                weight_decays=(PERMUTED_DECAY,), seed=int(rng.integers(2**31))
-            ),
+            settings=ProbeSettings(weight_decays=(PERMUTED_DECAY,), seed=int(rng.integers(2**31))),
         ).probe
         a = self._any(rng)
         contrast = Contrast(head.index(a), head.index(SPECIES[a].twin))
@@ -91,16 +94,13 @@ class Nulls:
     def detect_permuted(self, rng: np.random.Generator) -> Made | None:
         """The best detectors of pictures whose label was permuted."""
         names, n = list(SPECIES), self.selection.n
-        labels = rng.permutation(np.repeat(np.arange(len(names)), n)).reshape(len(names), n)
+        labels = rng.permutation(np.repeat(np.arange(len(names)), n))
         a = self._any(rng)
-        positive = list(labels == names.index(a))
-        return a, by_detection(
-            self.side, [self.selection(name) for name in names], positive, DETECTED
-        )
+        return a, self.detectors.best(labels == names.index(a), DETECTED)
 
     def attribute_other(self, rng: np.random.Generator) -> Made | None:
         """The true set of another attribute with another colour."""
-        a, c = self._any(rng), None
+        a = self._any(rng)
         others = [name for name in self.species if _unrelated(a, name)]
         c = others[int(rng.integers(len(others)))]
         return a, self.concept(c)
@@ -111,14 +111,8 @@ class Nulls:
         others = [name for name in self.species if _unrelated(a, name)]
         bird = SPECIES[others[int(rng.integers(len(others)))]]
         value = bird.attributes[bird.attribute]
-        names = list(SPECIES)
-        positive = [
-            np.full(self.selection.n, SPECIES[name].attributes[bird.attribute] == value)
-            for name in names
-        ]
-        return a, by_detection(
-            self.side, [self.selection(name) for name in names], positive, DETECTED
-        )
+        has = [one.attributes[bird.attribute] == value for one in SPECIES.values()]
+        return a, self.detectors.best(np.repeat(has, self.selection.n), DETECTED)
 
     def experiment(
         self, made: Made, rng: np.random.Generator, n_images: int, n_controls: int
@@ -160,9 +154,7 @@ class Nulls:
         parts = [self.selection(name) for name in SPECIES]
         tokens = [
             part.tokens[torch.from_numpy(where)]
-            for part, where in zip(
-                parts, chosen.reshape(len(parts), self.selection.n), strict=True
-            )
+            for part, where in zip(parts, chosen.reshape(len(parts), self.selection.n), strict=True)
         ]
         return LayerOutput(torch.cat(tokens), parts[0].n_prefix)
 
@@ -183,22 +175,19 @@ PIPELINES: dict[str, Callable[[Nulls, np.random.Generator], Made | None]] = {
 }
 
 
-def run_nulls(
+def null(
     nulls: Nulls,
     make: Callable[[Nulls, np.random.Generator], Made | None],
-    seeds: Iterator[tuple[int, ...]],
+    seed: tuple[int, ...],
     n_images: int,
     n_controls: int,
-) -> Iterator[dict[str, Any]]:
-    """One experiment for each seed."""
-    for seed in seeds:
-        rng = np.random.default_rng(seed)
-        try:
-            made = make(nulls, rng)
-        except SaecliError as error:
-            yield {"seed": list(seed), "refused": error.problem}
-            continue
-        if made is None or not made[1]:
-            yield {"seed": list(seed), "refused": "no latent was chosen"}
-            continue
-        yield {"seed": list(seed), **nulls.experiment(made, rng, n_images, n_controls)}
+) -> dict[str, Any]:
+    """Choose a set and test it; where either is refused, the sentence."""
+    rng = np.random.default_rng(seed)
+    try:
+        made = make(nulls, rng)
+    except SaecliError as error:
+        return {"refused": error.problem}
+    if made is None or not made[1]:
+        return {"refused": "no latent was chosen"}
+    return nulls.experiment(made, rng, n_images, n_controls)

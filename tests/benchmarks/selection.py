@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from saecli.backbones.protocol import LayerOutput
+from saecli.demo.world import SPECIES
 from saecli.experiments.activity import measure
 from saecli.experiments.attribution import attribute, twin_loss
-from saecli.experiments.detection import detect_images
+from saecli.experiments.detection import Tally
 from saecli.experiments.runner import Bench
 from tests.benchmarks.sides import BATCH, Pool, Side
 
@@ -40,18 +38,24 @@ def by_attribution(
 
 def of_twins(side: Side, pool: Pool, species: str, twin: str, top: int = TOP) -> Latents:
     """The attribute in which a species differs from its twin, by attribution and twins."""
-    return by_attribution(
-        side.bench(species, twin), pool(species), pool(species, twin=True), top
-    )
+    return by_attribution(side.bench(species, twin), pool(species), pool(species, twin=True), top)
 
 
-def by_detection(
-    side: Side, parts: list[LayerOutput], positive: list[npt.NDArray[np.bool_]], top: int
-) -> Latents:
-    """The best detectors of the positive pictures among all."""
+class Detectors:
+    """Finds the latents that detect pictures best, as ``detect`` does; encodes a pool once."""
 
-    def batches() -> Iterator[tuple[Tensor, npt.NDArray[np.bool_]]]:
-        for part, shows in zip(parts, positive, strict=True):
-            yield part.patches, shows
+    def __init__(self, pool: Pool) -> None:
+        with torch.no_grad():
+            self.largest = torch.cat(
+                [
+                    pool.side.dictionary.encode(tokens[:, pool(name).n_prefix :]).amax(dim=1)
+                    for name in SPECIES
+                    for tokens in torch.split(pool(name).tokens, BATCH)
+                ]
+            )
 
-    return tuple(int(i) for i in detect_images(side.dictionary, batches()).ranked()[:top])
+    def best(self, positive: npt.NDArray[np.bool_], top: int) -> Latents:
+        """The best detectors of some of the pool's pictures, species after species."""
+        tally = Tally(self.largest.shape[1])
+        tally.add(self.largest, torch.from_numpy(positive))
+        return tuple(int(i) for i in tally.score().ranked()[:top])

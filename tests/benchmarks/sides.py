@@ -110,9 +110,7 @@ def draw(species: str, seed: int, n: int, *, twin: bool = False) -> list[Picture
     """Pictures of a species; with ``twin`` the same ones with its twin's attribute."""
     first = list(SPECIES).index(species) * SPECIES_APART
     swapped = twin_values(species) if twin else None
-    return [
-        render(seed, first + i, species=species, counterfactual=swapped) for i in range(n)
-    ]
+    return [render(seed, first + i, species=species, counterfactual=swapped) for i in range(n)]
 
 
 class Pool:
