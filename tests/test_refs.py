@@ -12,6 +12,7 @@ from saecli.refs import (
     parse_count,
     parse_latent,
     parse_patches,
+    parse_record,
     parse_size,
 )
 
@@ -101,3 +102,19 @@ def test_sizes_take_decimal_suffixes(text, size):
 def test_a_wrong_size_is_refused(text):
     with pytest.raises(SaecliError, match="no size"):
         parse_size(text)
+
+
+def test_records_are_named_by_their_number():
+    assert parse_record("experiment:12", "experiment") == 12
+    assert parse_record(" 12", "experiment") == 12
+
+
+@pytest.mark.parametrize("text", ["", "experiment:", "hypothesis:3", "experiment:0", "-1", "¹"])
+def test_a_wrong_record_is_refused(text):
+    with pytest.raises(SaecliError, match=r"names no experiment; write it as experiment:12"):
+        parse_record(text, "experiment")
+
+
+def test_no_dictionary_is_called_like_a_record():
+    with pytest.raises(SaecliError, match="can't name a dictionary"):
+        check_dictionary_name("experiment")

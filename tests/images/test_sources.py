@@ -6,7 +6,14 @@ import pytest
 from PIL import Image
 
 from saecli.errors import SaecliError
-from saecli.images.sources import ImageFile, find_mask, open_source, read_classes, read_labels
+from saecli.images.sources import (
+    ImageFile,
+    find_mask,
+    open_source,
+    read_classes,
+    read_groups,
+    read_labels,
+)
 
 
 def write(path: Path) -> Path:
@@ -183,3 +190,17 @@ def test_a_table_that_lies_elsewhere_labels_the_pictures(tmp_path):
     table.write_text("file,label\nz.png,wasp\n")
     with pytest.raises(SaecliError, match="labels none of the pictures"):
         read_labels(table, source)
+
+
+def test_each_picture_has_its_group(tmp_path):
+    table = tmp_path / "groups.csv"
+    table.write_text("File,Group\nb/2.png,film 2\na/1.png, film 1\nc.png,\n", encoding="utf-8-sig")
+    files = [ImageFile(tmp_path / name, name, None) for name in ("a/1.png", "b/2.png", "c.png")]
+    assert read_groups(table, files[:2]) == ("film 1", "film 2")
+    with pytest.raises(SaecliError, match=r"gives 'c.png' no group"):
+        read_groups(table, files)
+    with pytest.raises(SaecliError, match="no table of groups at"):
+        read_groups(tmp_path / "none.csv", files)
+    table.write_text("file,film\n")
+    with pytest.raises(SaecliError, match="columns file and film; give it a header line: file,gr"):
+        read_groups(table, files)
