@@ -115,6 +115,23 @@ def read(path: Path, key: str, *, in_ram: bool) -> Contents:
         raise _damaged(path, "is damaged") from error
 
 
+def verify(path: Path) -> None:
+    """Return if a recording is what was written.
+
+    Raises:
+        SaecliError: if it can't be read, is damaged or cut short, or is another than its name says.
+    """
+    try:
+        with path.open("rb") as file:
+            header = read_header(file)
+            key = header["__metadata__"]["key"]
+            if place_of(path.parent, key) != path:
+                raise _damaged(path, "holds other activations than its name says")
+            _check(file, header, path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, "is damaged") from error
+
+
 def make_room(folder: Path, needed: int, bound: int) -> None:
     """Delete the recordings used longest ago until ``needed`` more bytes keep within the bound."""
     kept = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)

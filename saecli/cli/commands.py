@@ -165,6 +165,12 @@ COMMANDS: tuple[Entry, ...] = (
         CATALOG,
         "Choose the dictionary that commands take where none is named.",
     ),
+    Entry(
+        "doctor",
+        "doctor:doctor",
+        CATALOG,
+        "Check activation stores, or a catalog with its folder, byte by byte against their hashes.",
+    ),
     Entry("export", "export:export", CATALOG, "Write a dictionary's checkpoint to a file."),
 )
 
