@@ -1,24 +1,43 @@
 """The verdict on a hypothesis, by a rule that is fixed before the experiment runs.
 
-The hypothesis: suppressing the latents lowers the margin of A (over B).
+The hypothesis: suppressing the latents lowers the margin of A (over B). In brackets the options of
+``saecli hypothesis add`` and ``saecli knockout``; all are stored with the hypothesis and are part of
+its hash, with digests of the dictionary, backbone, probe and files that it names (Nosek et al. 2018,
+PNAS 115:2600, on why a prediction is to be fixed before its test).
+
+*Pictures.* Those labelled A (in segmentation: whose mask shows A), else those predicted A. Pictures
+that a recorded selection of the latents used before the hypothesis was stated are left out: testing
+on what suggested the hypothesis would be circular (Kriegeskorte et al. 2009, Nat. Neurosci. 12:535).
+At least 20 must be left (``--least-images``): with fewer the interval doesn't cover as it says.
+
+*Margin.* logit A − logit B where B is given (``--expect``), else the log-odds of A: unlike a
+probability, not flat where the probe is sure.
 
 *Effect.* Mean over pictures of the margin after minus before, in nats; negative if the suppression
-works. Its 95 % interval is a studentised bootstrap over pictures, or over groups of pictures that
-belong together (see ``intervals``).
+works. Its 95 % interval is a studentised bootstrap over pictures. Where pictures belong together
+(frames of one film, pictures of one photographer; ``--groups``) whole groups are resampled, and it
+is groups of which 20 are needed: otherwise each picture counts as news that it isn't (the cluster
+bootstrap: Davison & Hinkley 1997, section 3.8).
+
+*Controls.* Edits that have the target's norm on every patch and another direction
+(``--controls``, 99 of each kind): other latents that fire as often and as strongly on the same
+pictures and share no feature with the target, and isotropic random directions (see ``controls``).
 
 *p.* Each kind of control gives a reference distribution of effects of edits that differ from the
 target's in direction alone. p = (1 + number of controls at least as low as the target) / (1 + n):
 one-sided, ties count against, and never 0, since the target is one of the n + 1 arms that are
 exchangeable if the hypothesis is false (Phipson & Smyth 2010, "Permutation p-values should never be
 zero"; Besag & Clifford 1991, Biometrika 78:301). The larger p of the two kinds counts: the
-hypothesis must beat both. α = 0.05. In a family of m hypotheses α / m must be reachable, so each
-kind needs at least ⌈m/α⌉ − 1 controls.
+hypothesis must beat both (an intersection-union test: Berger 1982, Technometrics 24:295). It
+compares arms over the very same pictures, so groups don't enter it. α = 0.05 (``--alpha``). In a
+family of m hypotheses (``--plan``) p is adjusted for all of them (see ``families``), and α / m must
+be reachable: each kind needs at least ⌈m/α⌉ − 1 controls.
 
-*Smallest effect of interest.* δ = 10 % of the mean margin before. An effect that no control has is
-not yet one that matters.
+*Smallest effect of interest.* δ = 10 % of the mean margin before (``--smallest-effect``). An effect
+that no control has is not yet one that matters.
 
 *Specificity.* On pictures (in segmentation: patches) without A, the same edit moves the mean margin
-at most half as much as on those with A.
+at most half as much as on those with A (``--most-without``).
 
 The verdict is
 
