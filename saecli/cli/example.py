@@ -74,14 +74,14 @@ def _fill() -> None:
         sets[species] = [row["ref"] for row in found["latents"]]
         _label(sets[species][0], f"{species}'s {part}", f"first by attribution against {twin}")
         _run("compare", "--from", sets[species][0], "--to", "dinov2")
-    for species, twin, _ in PAIRS:
-        _run(
-            *("knockout", *sets[species], "--images", "fieldguide:test"),
-            *("--probe", "clip-species", "--class", species, "--expect", twin),
+    for species, twin, part in PAIRS:
+        _test(
+            *(f"its {part} makes it a {species}", sets[species], "--probe", "clip-species"),
+            *("--class", species, "--expect", twin),
         )
-    _run(
-        *("knockout", *sand, "--images", "fieldguide:test", "--n-images", 400),
-        *("--probe", "dinov2-ground", "--class", "sand"),
+    _test(
+        *("it makes a patch sand", sand, "--probe", "dinov2-ground", "--class", "sand"),
+        *("--n-images", 400),
     )
     picture, patches = _blue_wing()
     _run("inspect", picture, "--patches", patches)
@@ -107,6 +107,15 @@ def _blue_wing() -> tuple[str, str]:
         if len(patches) >= 5:
             return f"fieldguide:test/{file.name}", ",".join(map(str, patches))
     raise SaecliError("no blue jay shows its wing", "look for the mistake in the built-in world")
+
+
+def _test(statement: str, refs: list[str], *options: object) -> None:
+    """State a hypothesis, then run it."""
+    latents = [word for ref in refs for word in ("--latents", ref)]
+    stated = _run(
+        *("hypothesis", "add", statement, *latents, "--images", "fieldguide:test", *options)
+    )
+    _run("knockout", "--hypothesis", stated["number"])
 
 
 def _label(ref: str, text: str, note: str) -> None:

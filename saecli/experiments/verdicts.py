@@ -1,14 +1,14 @@
 """The verdict on a hypothesis, by a rule that is fixed before the experiment runs.
 
 The hypothesis: suppressing the latents lowers the margin of A (over B). In brackets the options of
-``saecli hypothesis add`` and ``saecli knockout``; all are stored with the hypothesis and are part of
-its hash, with digests of the dictionary, backbone, probe and files that it names (Nosek et al. 2018,
-PNAS 115:2600, on why a prediction is to be fixed before its test).
+``saecli hypothesis add`` and ``saecli knockout``; all are stored with the hypothesis and are part
+of its hash, with digests of the dictionary, backbone, probe and files that it names (Nosek et al.
+2018, PNAS 115:2600, on why a prediction is to be fixed before its test).
 
 *Pictures.* Those labelled A (in segmentation: whose mask shows A), else those predicted A. Pictures
-that a recorded selection of the latents used before the hypothesis was stated are left out: testing
-on what suggested the hypothesis would be circular (Kriegeskorte et al. 2009, Nat. Neurosci. 12:535).
-At least 20 must be left (``--least-images``): with fewer the interval doesn't cover as it says.
+that a recorded selection of the latents used before the hypothesis was stated are left out: to test
+on what suggested it would be circular (Kriegeskorte et al. 2009, Nat. Neurosci. 12:535). At least
+20 must be left (``--least-images``): with fewer the interval doesn't cover as it says.
 
 *Margin.* logit A − logit B where B is given (``--expect``), else the log-odds of A: unlike a
 probability, not flat where the probe is sure.
