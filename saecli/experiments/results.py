@@ -97,12 +97,14 @@ class Results:
                     self.figures["n_target"][:, 0],
                     seed=seed,
                     groups=groups,
+                    bounds=(0.0, 1.0),
                 ),
                 ratio_interval(
                     self.figures["changed_other"][:, row],
                     self.figures["n_other"][:, 0],
                     seed=seed,
                     groups=groups,
+                    bounds=(0.0, 1.0),
                 ),
             )
             for row in self.find(kind)

@@ -57,7 +57,7 @@ def _micro(n: int) -> Callable[[Rng, int], Interval]:
     def interval(rng: Rng, seed: int) -> Interval:
         whole = rng.integers(5, 61, n)
         part = rng.binomial(whole, rng.beta(3, 7, n))
-        return ratio_interval(part, whole, seed=seed)
+        return ratio_interval(part, whole, seed=seed, bounds=(0.0, 1.0))
 
     return interval
 

@@ -41,11 +41,31 @@ def test_95_percent_intervals_of_20_pictures_cover(kind):
     assert 0.92 < covered < 0.975
 
 
-def test_a_share_of_pictures_is_scipys_bca():
-    hits = (RNG.random(80) < 0.3).astype(float)
+@pytest.mark.parametrize("n", [20, 60])
+def test_95_percent_intervals_of_micro_shares_cover(n):
+    """Pictures of 5 to 60 patches whose own shares scatter around 0.3."""
+    held = 0
+    for i in range(600):
+        rng = np.random.default_rng((n, i))
+        whole = rng.integers(5, 61, n)
+        part = rng.binomial(whole, rng.beta(3, 7, n))
+        low, high = ratio_interval(part, whole, seed=i, resamples=999, bounds=(0.0, 1.0))
+        held += low <= 0.3 <= high
+    assert 0.925 < held / 600 < 0.975
+
+
+def test_a_share_of_many_pictures_has_scipys_limits():
+    hits = (np.random.default_rng(1).random(800) < 0.3).astype(float)
     theirs = scipy.stats.bootstrap((hits,), np.mean, rng=np.random.default_rng(5))
-    got = ratio_interval(hits, np.ones(80), seed=5)
-    np.testing.assert_allclose(got, theirs.confidence_interval, atol=0.02)
+    got = ratio_interval(hits, np.ones(800), seed=5)
+    np.testing.assert_allclose(got, theirs.confidence_interval, atol=0.003)
+
+
+def test_a_ratio_stays_between_its_bounds():
+    x = RNG.normal(size=30)
+    low, high = ratio_interval(x, np.ones(30), seed=0)
+    assert low < 0 < high
+    assert ratio_interval(x, np.ones(30), seed=0, bounds=(0.0, 1.0)) == (0.0, high)
 
 
 def test_a_mean_that_rests_on_one_picture_still_gets_limits():
