@@ -85,8 +85,8 @@ def test_a_micro_share_has_the_spread_of_its_linearised_ratio():
     share = k.sum() / n.sum()
     low, high = ratio_interval(k, n, seed=0)
     standard_error = np.sqrt(((k - share * n) ** 2).sum()) / n.sum()
-    assert low == pytest.approx(share - 1.96 * standard_error, abs=0.1 * standard_error)
-    assert high == pytest.approx(share + 1.96 * standard_error, abs=0.1 * standard_error)
+    assert low == pytest.approx(share - 1.96 * standard_error, abs=0.2 * standard_error)
+    assert high == pytest.approx(share + 1.96 * standard_error, abs=0.2 * standard_error)
 
 
 def test_groups_are_resampled_whole():
