@@ -30,6 +30,7 @@ def train_heads(
     batch: int,
     weights: Tensor | None = None,
     device: str = "cpu",
+    on_step: Callable[[], None] = lambda: None,
 ) -> list[tuple[Tensor, Tensor]]:
     """Train a head for each (learning rate, weight decay), from zeros.
 
@@ -42,6 +43,7 @@ def train_heads(
         steps: of the optimiser.
         batch: examples to a step.
         weights: (C,), of the classes in the loss; None: all alike.
+        on_step: called after each step.
 
     Returns:
         W (D, C) and b (C,) of each head on raw features, float32, on the CPU.
@@ -76,6 +78,7 @@ def train_heads(
         torch.autograd.backward(loss)
         optimiser.step()
         schedule.step()
+        on_step()
     found = []
     for w, b in heads:
         raw = w.detach().cpu().double() * inverse.double()[:, None]

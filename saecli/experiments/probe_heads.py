@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -115,6 +115,7 @@ def adamw_heads(
     n_classes: int,
     settings: ProbeSettings,
     device: str,
+    on_step: Callable[[], None],
 ) -> list[Head]:
     """A head for each learning rate and weight decay.
 
@@ -123,6 +124,7 @@ def adamw_heads(
         sample: (n, D), of them, to standardise the features by.
         y: their classes, in any shape; negative = unlabelled.
         n_classes: C.
+        on_step: called after each step.
     """
     grid = list(product(settings.learning_rates, settings.weight_decays))
     counts = np.bincount(y[y >= 0], minlength=n_classes)
@@ -136,6 +138,7 @@ def adamw_heads(
         batch=min(settings.batch, int(counts.sum())),
         weights=weights,
         device=device,
+        on_step=on_step,
     )
     return [
         Head(rate, decay, weight, bias)

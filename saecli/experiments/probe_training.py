@@ -17,7 +17,7 @@ training pictures; ``adamw`` trains a whole grid of heads in one pass over any n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,7 +64,7 @@ class ProbeSettings:
     search_patches: int = 20_000  # of them, those that the weight decay is chosen on
     max_iterations: int = 300  # of L-BFGS, per weight decay
     # AdamW's peak, on standardised features; below, few steps don't arrive, above, they jump about
-    learning_rates: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+    learning_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
     steps: int = 2_000  # of AdamW
     batch: int = 2_048  # examples to a step of AdamW
     seed: int = 0
@@ -104,6 +104,7 @@ def train_classification(
     backbone_digest: str,
     settings: ProbeSettings = DEFAULTS,
     device: str = "cpu",
+    on_step: Callable[[], None] = lambda: None,
 ) -> TrainedProbe:
     """Train a linear classifier of pictures.
 
@@ -113,6 +114,7 @@ def train_classification(
         classes: names, in the order of the indices.
         reads: which part of the final output the features are.
         backbone_digest: of the backbone that made them.
+        on_step: called after each step of AdamW.
 
     Raises:
         SaecliError: if there are fewer than two classes, or a class has fewer than three
@@ -134,7 +136,7 @@ def train_classification(
     if settings.solver == "adamw":
         stream = Shuffled(x[:, None], y[:, None], fit, settings.seed)
         head, grid = choose(
-            adamw_heads(stream, x[fit], y[fit], len(classes), settings, device), held
+            adamw_heads(stream, x[fit], y[fit], len(classes), settings, device, on_step), held
         )
     else:
         head, grid = choose(solution_heads(x[fit], y[fit], len(classes), settings, device), held)
@@ -153,6 +155,7 @@ def train_segmentation(
     settings: ProbeSettings = DEFAULTS,
     held_out: Indices | None = None,
     device: str = "cpu",
+    on_step: Callable[[], None] = lambda: None,
 ) -> TrainedProbe:
     """Train a linear classifier of patches.
 
@@ -160,7 +163,7 @@ def train_segmentation(
         features: (n_images, P, D) float of any width (float16 keeps large sets small): the
             patches of the final output; may be mapped from a file.
         labels: (n_images, P) class indices; negative = unlabelled, left out of everything.
-        classes, backbone_digest: as for :func:`train_classification`.
+        classes, backbone_digest, on_step: as for :func:`train_classification`.
         held_out: the pictures to score on, where the set comes with a split; None draws them.
 
     Raises:
@@ -191,7 +194,9 @@ def train_segmentation(
     x = features[chosen].float()
     if settings.solver == "adamw":
         stream = Shuffled(features, y, fit, settings.seed)
-        head, grid = choose(adamw_heads(stream, x, y[fit], len(classes), settings, device), held)
+        head, grid = choose(
+            adamw_heads(stream, x, y[fit], len(classes), settings, device, on_step), held
+        )
     else:
         head, grid = choose(solution_heads(x, y[chosen], len(classes), settings, device), held)
         head = refit(features[final].float(), y[final], head, settings, device)

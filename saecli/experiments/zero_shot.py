@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -32,10 +33,27 @@ def zero_shot(
     Args:
         classes: names, at least two.
         logit_scale: CLIP's temperature, already exponentiated (100 for OpenAI's models).
-        templates: texts with ``{}`` where the class's name goes; articles are the caller's.
+        templates: texts with ``{}`` where the class's name goes (as :func:`spoken`); articles
+            are the caller's.
 
     Raises:
         SaecliError: if a template has no ``{}``, there is none, or the backbone has no texts.
+    """
+    check_templates(templates)
+    texts = [template.replace("{}", spoken(name)) for name in classes for template in templates]
+    with torch.no_grad():
+        embeddings = torch.nn.functional.normalize(backbone.encode_text(texts).float(), dim=-1)
+        mean = embeddings.view(len(classes), len(templates), -1).mean(dim=1)
+        weight = logit_scale * torch.nn.functional.normalize(mean, dim=-1).T.contiguous().cpu()
+    bias = torch.zeros(len(classes))
+    return Probe("zero_shot", tuple(classes), weight, bias, "embedding", backbone.digest)
+
+
+def check_templates(templates: Sequence[str]) -> None:
+    """Return if every text has a place for the class.
+
+    Raises:
+        SaecliError: if one has none, or there is no text.
     """
     wrong = [template for template in templates if "{}" not in template]
     if wrong or not templates:
@@ -43,10 +61,8 @@ def zero_shot(
             f"the template '{wrong[0]}' has no place for the class" if wrong else "no template",
             "write {} where the class's name goes, as in 'a photo of a {}'",
         )
-    texts = [template.replace("{}", name) for name in classes for template in templates]
-    with torch.no_grad():
-        embeddings = torch.nn.functional.normalize(backbone.encode_text(texts).float(), dim=-1)
-        mean = embeddings.view(len(classes), len(templates), -1).mean(dim=1)
-        weight = logit_scale * torch.nn.functional.normalize(mean, dim=-1).T.contiguous().cpu()
-    bias = torch.zeros(len(classes))
-    return Probe("zero_shot", tuple(classes), weight, bias, "embedding", backbone.digest)
+
+
+def spoken(name: str) -> str:
+    """A class's name as a text says it: `073.Blue_Jay` (a folder of CUB-200-2011) is `Blue Jay`."""
+    return re.sub(r"^\d+\.", "", name).replace("_", " ").strip() or name

@@ -1,6 +1,6 @@
 """What the commands that make something report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class TrainReport:
     probes: list[str]
     skipped: list[str]
     catalog: str
+    diverged: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,21 @@ class ProfileReport:
 
 
 @dataclass(frozen=True)
+class ProbeGridPoint:
+    """One head that was tried: mean cross-entropy on the validation pictures, in nats."""
+
+    learning_rate: float | None
+    weight_decay: float
+    validation_loss: float
+
+
+@dataclass(frozen=True)
 class ProbeReport:
+    """A probe; solver, learning rate (AdamW) and weight decay are those of the head that is kept.
+
+    A zero-shot probe has none of these.
+    """
+
     name: str
     task: str
     classes: list[str]
@@ -44,6 +59,10 @@ class ProbeReport:
     n_test: int
     accuracy: float
     mean_iou: float | None
+    solver: str | None = None
+    learning_rate: float | None = None
+    weight_decay: float | None = None
+    grid: list[ProbeGridPoint] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ def train_table(report: TrainReport) -> RenderableType:
         )
     probes = parts.facts("probes: " + ", ".join(report.probes)) if report.probes else None
     kept = parts.facts(Text("catalog: ").append_text(parts.path(report.catalog, 60)))
-    return parts.stack(table, parts.lines(probes, parts.skipped(report.skipped), kept))
+    lost = Text("\n".join(report.diverged), style=parts.BAD) if report.diverged else None
+    return parts.stack(table, parts.lines(lost, probes, parts.skipped(report.skipped), kept))
 
 
 def profile_table(report: ProfileReport) -> RenderableType:
@@ -57,15 +58,29 @@ def profile_table(report: ProfileReport) -> RenderableType:
 def probe_table(report: ProbeReport) -> RenderableType:
     """A probe and its held-out scores."""
     scores = parts.facts(
-        f"accuracy {share(report.accuracy)}",
+        f"accuracy {share(report.accuracy)}" if report.n_test else None,
         None if report.mean_iou is None else f"mean IoU {figure(report.mean_iou, 3)}",
-        f"{report.n_train:,} to train, {report.n_test:,} to test",
+        f"{report.n_train:,} to train, {report.n_test:,} to test"
+        if report.n_test
+        else "not scored",
     )
     head = parts.heading(report.name).append(f"  {report.task.replace('_', '-')} probe")
     classes = Text.assemble((f"{plural(len(report.classes), 'class')}: ", parts.QUIET))
     return parts.stack(
-        head.append("\n").append_text(scores), classes.append(", ".join(report.classes))
+        parts.lines(head.append("\n").append_text(scores), _kept_head(report)),
+        classes.append(", ".join(report.classes)),
     )
+
+
+def _kept_head(report: ProbeReport) -> Text | None:
+    """With what the head was trained that validation chose."""
+    if report.weight_decay is None:
+        return None
+    rate = report.learning_rate
+    words = [] if rate is None else [f"AdamW, learning rate {rate:g}"]
+    words.append(f"weight decay {report.weight_decay:g}")
+    words.append(f"chosen from {plural(len(report.grid), 'head')}")
+    return Text(", ".join(words), style=parts.QUIET)
 
 
 def _dictionary_rows(rows: list[DictionaryRow]) -> RenderableType:

@@ -1,6 +1,7 @@
 """Train a probe, score it on held-out pictures, keep it in the catalog."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,30 +14,37 @@ from saecli.catalog.backbones import BackboneInfo
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
 from saecli.catalog.probes import add_probe, find_probe
-from saecli.errors import SaecliError, one_of
-from saecli.images.sources import ImageFile, ImageSource, read_classes
-from saecli.progress import Progress
-from saecli.records import ProbeReport
-from saecli.workflows.pictures import with_labels
+from saecli.errors import SaecliError
+from saecli.images.sources import ImageFile, read_classes
+from saecli.progress import SILENT, Progress, Task
+from saecli.records import ProbeGridPoint, ProbeReport, as_json
+from saecli.workflows.probe_orders import UNLABELLED, ProbeOrder, wanted_classes
 
 if TYPE_CHECKING:
     from saecli.backbones.protocol import Backbone
-    from saecli.experiments.probe_training import ProbeSettings
+    from saecli.experiments.probe_training import ProbeSettings, TrainedProbe
     from saecli.experiments.probes import Probe, Reads
     from saecli.experiments.scores import Confusion
     from saecli.workflows.features import Features
 
-UNLABELLED = "unlabelled"  # the class of a mask that takes part in nothing
+PATCHES = "activations"  # below the catalog's folder: where the patches of a large set may lie
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A probe with what it was trained and tested on."""
+    """A probe with what it was trained and tested on; ``trained`` is None for a zero-shot one."""
 
     probe: "Probe"
     confusion: "Confusion"
     n_train: int
     n_test: int
+    trained: "TrainedProbe | None" = None
+
+    @classmethod
+    def of(cls, trained: "TrainedProbe") -> "Scored":
+        """A trained head with its held-out scores."""
+        n_train, n_test = len(trained.train), len(trained.test)
+        return cls(trained.probe, trained.confusion, n_train, n_test, trained)
 
 
 def default_reads(backbone: "Backbone") -> "Reads":
@@ -50,22 +58,27 @@ def train_classifier(
     features: "Features",
     reads: "Reads",
     settings: "ProbeSettings",
+    *,
+    classes: Sequence[str] | None = None,
+    progress: Progress = SILENT,
 ) -> Scored:
-    """Fit a linear classifier on features of labelled pictures."""
+    """Fit a linear classifier on features of labelled pictures; classes are sorted by default."""
     from saecli.experiments.probe_training import train_classification
 
     labels = [str(files[index].label) for index, _ in features.images]
-    classes = sorted(set(labels))
-    trained = train_classification(
-        features.inputs[reads],
-        np.array([classes.index(label) for label in labels]),
-        classes,
-        reads=reads,
-        backbone_digest=backbone.digest,
-        settings=settings,
-        device=backbone.device.type,
-    )
-    return Scored(trained.probe, trained.confusion, len(trained.train), len(trained.test))
+    classes = list(classes or sorted(set(labels)))
+    with _fitting(settings, progress) as task:
+        trained = train_classification(
+            features.inputs[reads],
+            np.array([classes.index(label) for label in labels]),
+            classes,
+            reads=reads,
+            backbone_digest=backbone.digest,
+            settings=settings,
+            device=backbone.device.type,
+            on_step=task.advance,
+        )
+    return Scored.of(trained)
 
 
 def score_zero_shot(
@@ -98,39 +111,46 @@ def train_segmenter(
     settings: "ProbeSettings",
     *,
     classes: Sequence[str] | None = None,
+    held_out: Sequence[ImageFile] = (),
+    held_out_masks: Path | None = None,
+    progress: Progress = SILENT,
 ) -> Scored:
-    """Fit a per-patch classifier on masks; only ``classes`` count, where they are given."""
+    """Fit a per-patch classifier on masks; only ``classes`` count, where they are given.
+
+    Args:
+        features: of the files, those to train on before the ones held out.
+    """
     from saecli.experiments.probe_training import train_segmentation
 
     named = read_classes(masks)
     chosen = wanted_classes(named, classes)
-    labels = patch_labels(backbone, [files[index] for index, _ in features.images], masks, named)
+    kept = [index for index, _ in features.images]
+    first = [files[index] for index in kept if index < len(files)]
+    last = [held_out[index - len(files)] for index in kept if index >= len(files)]
+    labels = patch_labels(backbone, first, masks, named)
+    if held_out_masks is not None and last:
+        labels = np.concatenate([labels, patch_labels(backbone, last, held_out_masks, named)])
     place = np.full(len(named) + 1, -1)
     place[[named.index(name) for name in chosen]] = np.arange(len(chosen))
-    trained = train_segmentation(
-        features.inputs["patches"],
-        place[labels],
-        chosen,
-        backbone_digest=backbone.digest,
-        settings=settings,
-        device=backbone.device.type,
-    )
-    return Scored(trained.probe, trained.confusion, len(trained.train), len(trained.test))
+    with _fitting(settings, progress) as task:
+        trained = train_segmentation(
+            features.inputs["patches"],
+            place[labels],
+            chosen,
+            backbone_digest=backbone.digest,
+            settings=settings,
+            held_out=np.arange(len(first), len(kept)) if held_out else None,
+            device=backbone.device.type,
+            on_step=task.advance,
+        )
+    return Scored.of(trained)
 
 
-def wanted_classes(named: Sequence[str], classes: Sequence[str] | None) -> list[str]:
-    """The classes of masks that take part: all but `unlabelled`, or the given ones.
-
-    Raises:
-        SaecliError: if a given one is not among them.
-    """
-    known = [name for name in named if name != UNLABELLED]
-    for name in classes or ():
-        if name not in known:
-            raise SaecliError(
-                f"the masks have no class '{name}'", f"name some of {one_of(known, name)}"
-            )
-    return list(classes) if classes else known
+def _fitting(settings: "ProbeSettings", progress: Progress) -> AbstractContextManager[Task]:
+    """The bar of the fit; the exact solver takes seconds and shows none."""
+    if settings.solver != "adamw":
+        return SILENT.task("fitting", None, "steps")
+    return progress.task("training the heads", settings.steps, "steps")
 
 
 def patch_labels(
@@ -160,10 +180,23 @@ def keep_probe(
     replace: bool = False,
 ) -> ProbeReport:
     """Write a probe with its scores."""
-    probe = scored.probe
-    segmentation = probe.task == "segmentation"
+    probe, trained = scored.probe, scored.trained
     accuracy = scored.confusion.accuracy
-    mean_iou = scored.confusion.mean_iou if segmentation else None
+    grid = [ProbeGridPoint(**asdict(point)) for point in trained.grid] if trained else []
+    report = ProbeReport(
+        name=name,
+        task=probe.task,
+        classes=list(probe.classes),
+        n_train=scored.n_train,
+        n_test=scored.n_test,
+        accuracy=accuracy,
+        mean_iou=scored.confusion.mean_iou if probe.task == "segmentation" else None,
+        solver=str(settings["solver"]) if trained else None,
+        learning_rate=trained.learning_rate if trained else None,
+        weight_decay=trained.weight_decay if trained else None,
+        grid=grid,
+    )
+    found = {"learning_rate": report.learning_rate, "weight_decay": report.weight_decay}
     with catalog.writing() as session:
         add_probe(
             session,
@@ -173,22 +206,14 @@ def keep_probe(
             task=probe.task,
             classes=list(probe.classes),
             artifact=store_artifact(session, invocation.id, probe.to_bytes(), "probe"),
-            settings=settings,
+            settings={**settings, **found, "grid": as_json(grid)},
             n_train=scored.n_train,
             n_test=scored.n_test,
             accuracy=None if scored.n_test == 0 else accuracy,
-            mean_iou=mean_iou,
+            mean_iou=report.mean_iou,
             replace=replace,
         )
-    return ProbeReport(
-        name=name,
-        task=probe.task,
-        classes=list(probe.classes),
-        n_train=scored.n_train,
-        n_test=scored.n_test,
-        accuracy=accuracy,
-        mean_iou=mean_iou,
-    )
+    return report
 
 
 def check_probe_name(catalog: Catalog, name: str) -> None:
@@ -210,41 +235,58 @@ def train_probe(
     name: str,
     backbone: "Backbone",
     row: BackboneInfo,
-    source: ImageSource,
+    order: ProbeOrder,
     settings: "ProbeSettings",
     progress: Progress,
-    *,
-    masks: Path | None = None,
-    classes: Sequence[str] | None = None,
-    templates: Sequence[str] | None = None,
 ) -> ProbeReport:
-    """Train and keep one probe: segmentation with masks, zero-shot with templates, else linear.
+    """Train and keep the probe that was ordered.
 
     Raises:
-        SaecliError: if the pictures have no labels or masks, or a class is unknown.
+        SaecliError: if too few pictures can be read, or a mask is none.
     """
     from saecli.workflows.features import final_features
 
-    details = asdict(settings) | {"images": source.spec, "masks": str(masks) if masks else None}
-    if masks is not None:
-        features = final_features(backbone, source.files, ["patches"], progress)
-        scored = train_segmenter(backbone, source.files, masks, features, settings, classes=classes)
-        return keep_probe(catalog, invocation, name, row, scored, details)
-    files = with_labels(source.files, classes)
-    found = sorted({str(file.label) for file in files})
-    missing = sorted(set(classes or ()) - set(found))
-    if not files or (missing and templates is None):
-        raise SaecliError(
-            f"no picture of '{source.spec}' is labelled"
-            + (f" '{missing[0]}'" if missing and files else ""),
-            "put the pictures into class folders or write labels.csv (file,label), "
-            "or give --masks for a segmentation probe",
+    reads: Reads = "patches"
+    if order.task != "segmentation":
+        reads = "embedding" if order.task == "zero_shot" else default_reads(backbone)
+    features = None
+    if order.files:
+        features = final_features(
+            backbone,
+            [*order.files, *order.held_out],
+            [reads],
+            progress,
+            folder=catalog.files / PATCHES,
         )
-    reads: Reads = "embedding" if templates is not None else default_reads(backbone)
-    features = final_features(backbone, files, [reads], progress)
-    if templates is not None:
-        scored = score_zero_shot(backbone, classes or found, templates, files, features)
-        details["templates"] = list(templates)
+    if order.task == "zero_shot":
+        scored = score_zero_shot(backbone, order.classes, order.templates, order.files, features)
+    elif order.masks is None:
+        assert features is not None
+        scored = train_classifier(
+            backbone,
+            order.files,
+            features,
+            reads,
+            settings,
+            classes=order.classes,
+            progress=progress,
+        )
     else:
-        scored = train_classifier(backbone, files, features, reads, settings)
+        assert features is not None
+        scored = train_segmenter(
+            backbone,
+            order.files,
+            order.masks,
+            features,
+            settings,
+            classes=order.classes,
+            held_out=order.held_out,
+            held_out_masks=order.held_out_masks,
+            progress=progress,
+        )
+    details = asdict(settings) | {
+        "images": order.images,
+        "masks": str(order.masks) if order.masks else None,
+        "templates": list(order.templates) or None,
+    }
     return keep_probe(catalog, invocation, name, row, scored, details)

@@ -47,6 +47,20 @@ TRAIN = r.TrainReport(
 )
 PROFILE = r.ProfileReport("clip", "fieldguide:train", 4000, 784_000, 512, 508, 12.3, [])
 PROBE = r.ProbeReport("insects", "classification", ["ants", "[bees]"], 245, 151, 0.93, None)
+GRID_PROBE = r.ProbeReport(
+    "ground",
+    "segmentation",
+    ["sand", "[sea]"],
+    30,
+    10,
+    0.9,
+    0.712,
+    "adamw",
+    0.003,
+    0.01,
+    [r.ProbeGridPoint(0.003, 0.01, 0.2)] * 20,
+)
+UNSCORED = r.ProbeReport("texts", "zero_shot", ["a", "b"], 0, 0, float("nan"), None)
 LIST = r.CatalogList(
     [DICTIONARY],
     [r.BackboneRow("fieldguide-clip", "clip", "built in")],

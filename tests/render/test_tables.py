@@ -26,6 +26,12 @@ CASES = {
     "train": (train_table, reports.TRAIN, ["0.871", "8.0", "0.39 %", "2.40M", "2:23 min"]),
     "profile": (profile_table, reports.PROFILE, ["784,000 patches", "508 of 512", "4 silent"]),
     "probe": (probe_table, reports.PROBE, ["accuracy 93.0 %", "2 classes: ants, [bees]"]),
+    "grid probe": (
+        probe_table,
+        reports.GRID_PROBE,
+        ["mean IoU 0.712", "learning rate 0.003, weight decay 0.01, chosen from 20 heads"],
+    ),
+    "unscored": (probe_table, reports.UNSCORED, ["not scored", "2 classes: a, b"]),
     "list": (list_table, reports.LIST, ["dinov2-small-of-photos *", "zero-shot", "unfinished"]),
     "empty list": (list_table, reports.EMPTY_LIST, ["saecli train"]),
     "inspect": (inspect_table, reports.INSPECT, ["3, 4, 17–19", "18.30", "1.23 %", "sheet.png"]),
