@@ -113,6 +113,13 @@ def add_training_points(
         session.execute(insert(TrainingPoint).prefix_with("OR REPLACE"), rows)
 
 
+def drop_draft(session: Session, draft: int) -> None:
+    """Remove a draft that comes to nothing, with its training points."""
+    session.execute(
+        delete(Dictionary).where(Dictionary.id == draft, Dictionary.published.is_(False))
+    )
+
+
 def publish_dictionary(
     session: Session,
     draft: int,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from saecli.cli import computing, options, output, runs, terminal
+from saecli.cli import computing, options, output, runs, sweeps, terminal
 from saecli.errors import SaecliError
 
 if TYPE_CHECKING:
@@ -55,22 +55,11 @@ def train(
         Literal["topk", "batchtopk", "relu", "jumprelu"] | None,
         typer.Option(help="TopK or BatchTopK with AuxK, ReLU + L1, or JumpReLU + L0."),
     ] = None,
-    latents: Annotated[
-        str | None, typer.Option(metavar="N|8x", help="How many, or a multiple of the width.")
-    ] = None,
-    k: Annotated[int | None, typer.Option(min=1, help="Active latents of a patch (TopK).")] = None,
-    l1: Annotated[float | None, typer.Option(min=0, help="Weight of the L1 penalty.")] = None,
-    l0: Annotated[
-        float | None, typer.Option(min=0, help="Weight of the L0 penalty (JumpReLU).")
-    ] = None,
-    prefixes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="1x,2x,4x",
-            help="Widths that must reconstruct by themselves, too (Matryoshka).",
-            show_default=False,
-        ),
-    ] = None,
+    latents: sweeps.Latents = None,
+    k: sweeps.K = None,
+    l1: sweeps.L1 = None,
+    l0: sweeps.L0 = None,
+    prefixes: sweeps.Prefixes = None,
     n_patches: Annotated[
         int | None,
         typer.Option(
@@ -84,7 +73,7 @@ def train(
         int | None,
         typer.Option(parser=options.count, metavar="N", help="Patches to a step."),
     ] = None,
-    lr: Annotated[float | None, typer.Option(help="Adam's peak learning rate.")] = None,
+    lr: sweeps.Lr = None,
     untrained: Annotated[
         bool,
         typer.Option("--untrained", help="Random backbone weights: the control for matches."),
@@ -101,13 +90,17 @@ def train(
     device: options.Device = "auto",
     precision: computing.Precision = "float32",
     cache: computing.Cache = None,
+    tensorboard: sweeps.TensorBoard = None,
+    wandb: sweeps.Wandb = None,
     seed: options.Seed = 0,
     catalog: options.Catalog = None,
     as_json: options.Json = False,
 ) -> None:
     """Train dictionaries and profile them; without arguments, those of the built-in world."""
     from saecli.render.tables import train_table
+    from saecli.sae.settings import n_latents_of
     from saecli.workflows.train import Computing
+    from saecli.workflows.variants import variants
 
     store = computing.store(activations, buffer)
     built_in = images is None and backbone is None and store is None
@@ -126,30 +119,34 @@ def train(
     settings = _settings(
         preset or ("fieldguide" if built_in else "default"),
         objective=objective,
-        latents=latents,
-        k=k,
-        l1=l1,
-        l0=l0,
-        prefixes=None if prefixes is None else tuple(prefixes.split(",")),
+        prefixes=None if prefixes is None else tuple(prefixes),
         n_patches=n_patches,
         batch=batch,
-        lr=lr,
         seed=seed,
     )
-    details = asdict(settings) | {
-        "images": images,
-        "backbone": backbone,
-        "layer": layer,
-        "activations": None if activations is None else str(activations),
-        "buffer": None if store is None else store.buffer,
-        "n_images": n_images,
-        "untrained": untrained,
-        "device": device,
-        "precision": precision,
-        "cache": cache,
-        "profile": profile,
-        "resume": resume,
-    }
+    chosen = {"latents": latents, "k": k, "l1": l1, "l0": l0, "lr": lr}
+    choices = {key: list(values) for key, values in chosen.items() if values}
+    for count in (*choices.get("latents", []), *settings.prefixes):
+        n_latents_of(count, d_model=1)  # a wrong form is found before anything is loaded
+    swept = variants(settings, choices)
+    details = (
+        asdict(settings)
+        | choices
+        | {
+            "images": images,
+            "backbone": backbone,
+            "layer": layer,
+            "activations": None if activations is None else str(activations),
+            "buffer": None if store is None else store.buffer,
+            "n_images": n_images,
+            "untrained": untrained,
+            "device": device,
+            "precision": precision,
+            "cache": cache,
+            "profile": profile,
+            "resume": resume,
+        }
+    )
     with runs.recorded(catalog, "train", details, seed=seed, create=True) as (opened, invocation):
         where = Computing(device, precision, computing.cache_settings(opened.files, cache))
         if built_in:
@@ -158,13 +155,14 @@ def train(
             report = train_built_in(
                 opened,
                 invocation,
-                settings,
+                swept,
                 where,
                 terminal.progress(),
                 layer=LAYER if layer is None else layer,
                 n_images=n_images,
                 untrained=untrained,
                 profile=profile,
+                mirrored=sweeps.mirrored(tensorboard, wandb),
                 resume=resume,
             )
         else:
@@ -183,11 +181,12 @@ def train(
                 backbone=backbone,
                 images="fieldguide:train" if images is None and store is None else images,
                 layer=layer,
-                settings=settings,
+                variants=swept,
                 n_images=n_images,
                 untrained=untrained,
                 profile=profile,
                 store=store,
+                mirrored=sweeps.mirrored(tensorboard, wandb),
             )
             report = train_dictionary(
                 opened, invocation, job, where, terminal.progress(), resume=resume
@@ -197,10 +196,7 @@ def train(
 
 def _settings(preset: str, **chosen: object) -> "TrainSettings":
     """A preset with what the user chose in its place."""
-    from saecli.sae.settings import PRESETS, n_latents_of
+    from saecli.sae.settings import PRESETS
 
     given = {key: value for key, value in chosen.items() if value is not None}
-    settings = replace(PRESETS[preset], **given)  # type: ignore[arg-type]
-    for count in (settings.latents, *settings.prefixes):
-        n_latents_of(count, d_model=1)  # a wrong form is found before anything is loaded
-    return settings
+    return replace(PRESETS[preset], **given)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from saecli.catalog.invocations import Invocation
@@ -9,6 +10,7 @@ from saecli.catalog.opening import Catalog
 from saecli.catalog.probes import find_probe
 from saecli.progress import Progress
 from saecli.records import TrainedDictionary, TrainReport
+from saecli.workflows.mirrors import NOWHERE, Mirrored
 from saecli.workflows.models import backbone_row
 from saecli.workflows.pictures import open_pictures, with_labels
 from saecli.workflows.train import (
@@ -18,11 +20,11 @@ from saecli.workflows.train import (
     open_backbone,
     train_dictionary,
 )
+from saecli.workflows.variants import Variant
 
 if TYPE_CHECKING:
     from saecli.backbones.protocol import Backbone
     from saecli.images.sources import ImageFile, ImageSource
-    from saecli.sae.settings import TrainSettings
     from saecli.workflows.probes import Scored
 
 IMAGES = "fieldguide:train"
@@ -35,7 +37,7 @@ FEWEST_PICTURES = 4  # of each species, for a probe to be trained and tested on
 def train_built_in(
     catalog: Catalog,
     invocation: Invocation,
-    settings: "TrainSettings",
+    variants: tuple[Variant, ...],
     computing: Computing,
     progress: Progress,
     *,
@@ -43,6 +45,7 @@ def train_built_in(
     n_images: int | None = None,
     untrained: bool = False,
     profile: bool = True,
+    mirrored: Mirrored = NOWHERE,
     resume: bool = False,
 ) -> TrainReport:
     """Train what is missing of the built-in dictionaries, profiles and probes; keep what is there.
@@ -52,36 +55,46 @@ def train_built_in(
     trained: list[TrainedDictionary] = []
     probes: list[str] = []
     skipped: list[str] = []
+    diverged: list[str] = []
     for short, backbone_name in BACKBONES.items():
         job = Job(
             name=f"{short}-untrained" if untrained else short,
             backbone=backbone_name,
             images=IMAGES,
             layer=layer,
-            settings=settings,
+            variants=variants,
             n_images=n_images,
             untrained=untrained,
             profile=profile,
+            mirrored=mirrored,
         )
-        kept = kept_dictionary(catalog, job.name)
+        kept = [kept_dictionary(catalog, name) for name in job.dictionaries()]
+        missing = [one for one, there in zip(variants, kept, strict=True) if there is None]
         wanted = [] if untrained else _missing_probes(catalog, short)
-        if kept is not None:
-            progress.say(f"{job.name} is in {catalog.name} already and is kept")
-            trained.append(kept)
-            if not wanted:
-                continue
+        for there in kept:
+            if there is not None:
+                progress.say(f"{there.name} is in {catalog.name} already and is kept")
+                trained.append(there)
+        if not missing and not wanted:
+            continue
         backbone = open_backbone(job, computing, progress)
-        if kept is None:
+        if missing:
+            job = replace(job, variants=tuple(missing))
             report = train_dictionary(
                 catalog, invocation, job, computing, progress, resume=resume, backbone=backbone
             )
             trained += report.dictionaries
             skipped += report.skipped
+            diverged += report.diverged
         if wanted:
             source = open_pictures(IMAGES, progress, n_images=n_images)
             probes += _train_probes(catalog, invocation, backbone, source, wanted, progress)
     return TrainReport(
-        dictionaries=trained, probes=probes, skipped=skipped, catalog=str(catalog.path)
+        dictionaries=trained,
+        probes=probes,
+        skipped=skipped,
+        catalog=str(catalog.path),
+        diverged=diverged,
     )
 
 

@@ -1,32 +1,30 @@
 """Train a dictionary on an image set's activations, profile it, keep both in the catalog."""
 
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saecli.catalog.artifacts import store_artifact
 from saecli.catalog.dictionaries import DictionaryInfo, find_dictionary
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
-from saecli.catalog.training import (
-    add_training_points,
-    begin_dictionary,
-    check_name_free,
-    publish_dictionary,
-)
+from saecli.catalog.training import check_name_free
 from saecli.errors import Interrupted
 from saecli.progress import Progress
 from saecli.records import TrainedDictionary, TrainReport
+from saecli.workflows import mirrors
+from saecli.workflows.claims import claimed
+from saecli.workflows.drafts import begin_drafts, points_writer, publish
 from saecli.workflows.inputs import Inputs, Store, computed, stored
+from saecli.workflows.mirrors import NOWHERE, Mirrored
 from saecli.workflows.models import backbone_row, load_backbone, load_untrained_backbone
 from saecli.workflows.profile import profile_activations
+from saecli.workflows.variants import Variant
 
 if TYPE_CHECKING:
     from saecli.activations.settings import CacheSettings
     from saecli.backbones.protocol import Backbone
     from saecli.sae.objectives import Precision
-    from saecli.sae.points import TrainingPoint
     from saecli.sae.settings import TrainSettings
     from saecli.sae.trainer import TrainResult
 
@@ -36,29 +34,40 @@ RUNS = "runs"  # below the catalog's folder: the states of unfinished runs
 
 @dataclass(frozen=True)
 class Job:
-    """One dictionary to train.
+    """Dictionaries to train on the same activations.
 
     Attributes:
-        name: of the dictionary.
+        name: of the dictionary; of several, what their names begin with.
         backbone: by any name that ``--backbone`` takes; None only with a store.
         images: by any name that ``--images`` takes; None only with a store.
         layer: may count from the end; None for a store's only one.
-        settings: of the training.
+        variants: settings of each dictionary; they agree in what orders the batches.
         n_images: only so many of the set's pictures; None for all.
         untrained: draw the backbone's weights at random, from the settings' seed.
         store: read these activations instead of running the backbone.
-        profile: profile the dictionary over the same pictures afterwards.
+        profile: profile the dictionaries over the same pictures afterwards.
+        mirrored: where the figures of the training are copied to.
     """
 
     name: str
     backbone: str | None
     images: str | None
     layer: int | None
-    settings: "TrainSettings"
+    variants: tuple[Variant, ...]
     n_images: int | None = None
     untrained: bool = False
     store: Store | None = None
     profile: bool = True
+    mirrored: Mirrored = NOWHERE
+
+    @property
+    def seed(self) -> int:
+        """Of all of them."""
+        return self.variants[0].settings.seed
+
+    def dictionaries(self) -> "dict[str, TrainSettings]":
+        """The settings of each dictionary by its name."""
+        return {variant.name(self.name): variant.settings for variant in self.variants}
 
 
 @dataclass(frozen=True)
@@ -80,36 +89,81 @@ def train_dictionary(
     resume: bool = False,
     backbone: "Backbone | None" = None,
 ) -> TrainReport:
-    """Train one dictionary; what is published is whole, what is interrupted can be resumed.
+    """Train a job's dictionaries; what is published is whole, what is interrupted can be resumed.
 
     Args:
         backbone: the job's, where it is loaded already.
 
     Raises:
-        SaecliError: if the name is taken, nothing can be loaded, or training fails.
+        SaecliError: if a name is taken or being trained, nothing can be loaded, or training fails.
         Interrupted: on Ctrl-C; the state stays for ``--resume``.
     """
-    from saecli.sae.trainer import train
-
+    dictionaries = job.dictionaries()
     with catalog.reading() as session:
-        check_name_free(session, job.name)
-    state = catalog.files / RUNS / f"{job.name}.state"
-    if resume and not state.exists():
-        progress.say(f"no unfinished run of {job.name}: training it from the start")
-    inputs = open_inputs(job, computing, progress, backbone)
-    draft = _begin(catalog, invocation, job, inputs, resume=resume)
-    try:
-        result = train(
-            inputs.activations,
-            job.settings,
-            inputs.identity,
-            device=inputs.device,
-            precision=computing.precision,
-            on_metrics=_points_writer(catalog, draft),
-            progress=progress,
-            state=state,
-            resume=resume,
+        for name in dictionaries:
+            check_name_free(session, name)
+    folder = catalog.files / RUNS
+    state = folder / f"{job.name}.state"
+    with claimed(folder, [job.name, *dictionaries], catalog.name):
+        for left in folder.glob(f".{state.name}.*"):  # of a run that was killed while it saved
+            left.unlink(missing_ok=True)
+        if resume and not state.exists():
+            progress.say(f"no unfinished run of {job.name}: training it from the start")
+        inputs = open_inputs(job, computing, progress, backbone)
+        results, published = _train(
+            catalog, invocation, job, computing, progress, inputs, state, resume=resume
         )
+        state.unlink(missing_ok=True)
+    trained = [result for result in results if not isinstance(result, str)]
+    if job.profile:
+        for info, result in zip(published, trained, strict=True):
+            _profile(catalog, invocation, info, result, inputs, progress)
+    return TrainReport(
+        dictionaries=[_record(info) for info in published],
+        probes=[],
+        skipped=[f"{one.name}: {one.reason}" for one in inputs.activations.skipped],
+        catalog=str(catalog.path),
+        diverged=[
+            f"{name}: {result}"
+            for name, result in zip(dictionaries, results, strict=True)
+            if isinstance(result, str)
+        ],
+    )
+
+
+def _train(
+    catalog: Catalog,
+    invocation: Invocation,
+    job: Job,
+    computing: Computing,
+    progress: Progress,
+    inputs: Inputs,
+    state: Path,
+    *,
+    resume: bool,
+) -> "tuple[list[TrainResult | str], list[DictionaryInfo]]":
+    from saecli.sae.trainer import train_together
+
+    dictionaries = job.dictionaries()
+    details: dict[str, Any] = {"n_images": job.n_images}
+    untrained = inputs.backbone.untrained_seed is not None
+    if untrained:
+        details["untrained_seed"] = inputs.backbone.untrained_seed
+    row = backbone_row(catalog, invocation, inputs.backbone, untrained=untrained)
+    drafts = begin_drafts(catalog, invocation, dictionaries, row, inputs, details, resume=resume)
+    try:
+        with mirrors.opened(job.mirrored, invocation.settings, progress) as opened:
+            results = train_together(
+                inputs.activations,
+                list(dictionaries.values()),
+                inputs.identity,
+                device=inputs.device,
+                precision=computing.precision,
+                on_metrics=points_writer(catalog, drafts, list(dictionaries), opened),
+                progress=progress,
+                state=state,
+                resume=resume,
+            )
     except KeyboardInterrupt:
         if not state.exists():
             raise Interrupted(
@@ -120,16 +174,7 @@ def train_dictionary(
             f"training of {job.name} was interrupted and its state kept",
             "go on with the same command and --resume",
         ) from None
-    info = _publish(catalog, invocation, draft, result)
-    state.unlink(missing_ok=True)
-    if job.profile:
-        _profile(catalog, invocation, info, result, inputs, progress)
-    return TrainReport(
-        dictionaries=[_record(info)],
-        probes=[],
-        skipped=[f"{one.name}: {one.reason}" for one in inputs.activations.skipped],
-        catalog=str(catalog.path),
-    )
+    return results, publish(catalog, invocation, drafts, results)
 
 
 def open_inputs(
@@ -154,7 +199,7 @@ def open_inputs(
         progress,
         cache=computing.cache,
         n_images=job.n_images,
-        untrained_seed=job.settings.seed if job.untrained else None,
+        untrained_seed=job.seed if job.untrained else None,
     )
 
 
@@ -162,9 +207,7 @@ def open_backbone(job: Job, computing: Computing, progress: Progress) -> "Backbo
     """Load the job's backbone, or make its untrained twin."""
     assert job.backbone is not None
     if job.untrained:
-        return load_untrained_backbone(
-            job.backbone, job.settings.seed, progress, device=computing.device
-        )
+        return load_untrained_backbone(job.backbone, job.seed, progress, device=computing.device)
     return load_backbone(job.backbone, progress, device=computing.device)
 
 
@@ -180,63 +223,6 @@ def kept_dictionary(catalog: Catalog, name: str) -> TrainedDictionary | None:
     with catalog.reading() as session:
         info = find_dictionary(session, name)
     return _record(info) if info else None
-
-
-def _begin(
-    catalog: Catalog, invocation: Invocation, job: Job, inputs: Inputs, *, resume: bool
-) -> int:
-    from saecli.sae.settings import n_latents_of
-
-    backbone = inputs.backbone
-    settings: dict[str, Any] = asdict(job.settings) | {"n_images": job.n_images}
-    untrained = backbone.untrained_seed is not None
-    if untrained:
-        settings["untrained_seed"] = backbone.untrained_seed
-    row = backbone_row(catalog, invocation, backbone, untrained=untrained)
-    with catalog.writing() as session:
-        return begin_dictionary(
-            session,
-            invocation.id,
-            name=job.name,
-            backbone=row,
-            layer=inputs.layer,
-            n_latents=n_latents_of(job.settings.latents, backbone.d_model),
-            activation=job.settings.objective,
-            settings=settings,
-            untrained=untrained,
-            image_set=inputs.pictures.spec,
-            resume=resume,
-        )
-
-
-def _points_writer(catalog: Catalog, draft: int) -> "Callable[[TrainingPoint], None]":
-    def write(point: "TrainingPoint") -> None:
-        with catalog.writing() as session:
-            add_training_points(session, draft, [asdict(point)])
-
-    return write
-
-
-def _publish(
-    catalog: Catalog, invocation: Invocation, draft: int, result: "TrainResult"
-) -> DictionaryInfo:
-    from saecli.sae.checkpoints import to_bytes
-
-    with catalog.writing() as session:
-        checkpoint = store_artifact(
-            session, invocation.id, to_bytes(result.dictionary), "checkpoint"
-        )
-        return publish_dictionary(
-            session,
-            draft,
-            checkpoint=checkpoint,
-            explained_variance=result.evaluation.explained_variance,
-            l0=result.evaluation.l0,
-            dead_fraction=result.dead_fraction,
-            patches_seen=result.patches_seen,
-            seconds=result.seconds,
-            plan=asdict(result.plan),
-        )
 
 
 def _profile(

@@ -21,9 +21,9 @@ def train_args(models, pictures, *more, family="dinov2", n_patches="3000"):
     return [*args, *SMALL, *more]
 
 
-def digest(saecli, catalog):
-    """The hash of the checkpoint of the catalog's dictionary `a`."""
-    args = ("export", "a", "--out", "a.st", "--force", "--catalog", catalog)
+def digest(saecli, catalog, name="a"):
+    """The hash of the checkpoint of a catalog's dictionary."""
+    args = ("export", name, "--out", "a.st", "--force", "--catalog", catalog)
     return saecli.json(*args)["sha256"]
 
 
@@ -61,6 +61,78 @@ def test_the_paper_s_objective_trains_too(saecli, models, pictures):
     )
     assert found["dictionaries"][0]["explained_variance"] > 0
     assert saecli.json("list")["dictionaries"][0]["activation"] == "relu"
+
+
+@pytest.mark.parametrize(
+    ("objective", "activation"), [("batchtopk", "jumprelu"), ("jumprelu", "jumprelu")]
+)
+def test_objectives_with_thresholds_train_and_are_looked_through(
+    saecli, models, pictures, objective, activation
+):
+    args = train_args(models, pictures, "--name", "a", "--objective", objective)
+    assert saecli.json(*args)["dictionaries"][0]["l0"] > 0
+    assert saecli.json("list")["dictionaries"][0]["activation"] == activation
+    picture = pictures / "000001.png"
+    assert saecli.json("inspect", picture, "--patches", "1", "--dictionary", "a")["latents"]
+
+
+def test_nested_dictionaries_keep_their_widths(saecli, models, pictures):
+    from saecli.sae.checkpoints import load
+
+    outcome = saecli(*train_args(models, pictures, "--name", "a", "--prefixes", "8,16"))
+    assert outcome.code == 0, outcome.err
+    assert saecli("export", "a", "--out", "a.st").code == 0
+    assert load(saecli.folder / "a.st").prefixes == (8, 16, 32)
+
+
+def test_a_sweep_trains_every_combination_as_if_alone(saecli, models, pictures):
+    sweep = ("--k", "2,4", "--latents", "32,48")
+    found = saecli.json(*train_args(models, pictures, "--name", "a", *sweep))
+    names = [row["name"] for row in found["dictionaries"]]
+    assert names == ["a-32-k2", "a-32-k4", "a-48-k2", "a-48-k4"]
+    assert [row["n_latents"] for row in found["dictionaries"]] == [32, 32, 48, 48]
+    assert [row["name"] for row in saecli.json("list")["dictionaries"]] == names
+    assert saecli.json("show", "a-48-k2:0")["density"] is not None  # each is profiled
+    alone = ("--name", "a", "--catalog", "alone.db")
+    assert saecli(*train_args(models, pictures, *alone)).code == 0
+    assert digest(saecli, "alone.db") == digest(saecli, "catalog.db", "a-32-k4")
+
+
+def test_a_dictionary_of_a_sweep_that_diverges_is_named_and_the_others_are_kept(
+    saecli, models, pictures
+):
+    args = train_args(models, pictures, "--name", "a", "--lr", "0.001,1e30")
+    found = saecli.json(*args)
+    assert [row["name"] for row in found["dictionaries"]] == ["a-lr0.001"]
+    (lost,) = found["diverged"]
+    assert lost.startswith("a-lr1e30: training diverged by step")
+    assert len(saecli.json("list")["dictionaries"]) == 1
+
+
+def test_sweeps_that_cannot_be_meant_are_refused_before_anything_is_loaded(saecli):
+    for options, words in (
+        (("--k", "4,4"), "--k has 4 twice"),
+        (("--k", "4,"), "a place without a value"),
+        (("--lr", "0.1,x"), "'x' is no number"),
+        (("--l1", "-1"), "'-1' is less than 0"),
+        (("--objective", "relu", "--k", "4,8"), "no difference to relu"),
+    ):
+        outcome = saecli("train", "--backbone", "dinov2:nowhere", *options)
+        assert outcome.code == 2, outcome.err
+        assert words in outcome.err
+
+
+def test_a_name_that_is_being_trained_is_refused(saecli, models, pictures):
+    args = train_args(models, pictures, "--name", "a", n_patches="500k")
+    process = start(saecli.folder, *args)
+    wait_for_points(saecli.folder, process)
+    outcome = saecli(*train_args(models, pictures, "--name", "a"))
+    assert outcome.code == 1
+    assert "another saecli is training 'a' in ./catalog.db right now" in outcome.sentence
+    process.kill()  # whose name is free again
+    process.communicate(timeout=60)
+    assert saecli(*train_args(models, pictures, "--name", "a")).code == 0
+    assert not list((saecli.folder / "catalog.files" / "runs").iterdir())
 
 
 def test_an_untrained_twin_is_marked_and_can_be_looked_through(saecli, models, pictures):

@@ -30,6 +30,7 @@ GUESS = 0.9  # times the last batch's cut: what is smaller is looked at only if 
 class BatchTopK:
     """k active latents of a patch in the mean; ReLU on what is kept."""
 
+    sparsity = ("k",)  # the settings that choose it
     activation: Activation = "jumprelu"
     k: int | None = None
 

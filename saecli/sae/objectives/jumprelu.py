@@ -33,6 +33,7 @@ SMALLEST = 1e-3  # of the first thresholds, whose logarithm is trained
 class JumpRelu(Stateless):
     """Dense: five products to a step, in memory that is used again."""
 
+    sparsity = ("l0", "k")  # the settings that choose it
     activation: Activation = "jumprelu"
     k: int | None = None
 

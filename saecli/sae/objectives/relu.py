@@ -22,6 +22,7 @@ from saecli.sae.weights import Weights
 class ReluL1(Stateless):
     """Dense: five products to a step, in memory that is used again."""
 
+    sparsity = ("l1",)  # the settings that choose it
     activation: Activation = "relu"
     k: int | None = None
 

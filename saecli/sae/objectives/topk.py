@@ -25,6 +25,7 @@ SPARE = 8  # more candidates than k, to choose from in float32 after a bf16 enco
 class TopK(Stateless):
     """k active latents of each patch; ReLU on what is kept."""
 
+    sparsity = ("k",)  # the settings that choose it
     activation: Activation = "topk"
 
     def __init__(
