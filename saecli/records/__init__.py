@@ -28,6 +28,7 @@ from saecli.records.experiments import (
     ShownTrial,
 )
 from saecli.records.families import FamilyReport, Protocol, ProtocolArm, ProtocolClass
+from saecli.records.frontier import FrontierDictionary, FrontierGroup, FrontierReport
 from saecli.records.listing import (
     BackboneRow,
     CatalogList,
@@ -95,6 +96,9 @@ __all__ = [
     "HypothesisList",
     "HypothesisReport",
     "HypothesisRow",
+    "FrontierDictionary",
+    "FrontierGroup",
+    "FrontierReport",
     "ImageRef",
     "ImageSetRow",
     "InspectReport",

@@ -89,3 +89,23 @@ def test_a_backup_is_a_whole_catalog(saecli_trained):
     before = saecli_trained.json("list")
     assert saecli_trained.json("list", "--catalog", "copy.db") == before
     assert saecli_trained.json("catalog", "check", "--catalog", "copy.db")["ok"] is True
+
+
+def test_the_frontier_groups_what_can_be_compared(saecli_trained):
+    out = saecli_trained.folder / "frontier.png"
+    found = saecli_trained.json("list", "--frontier", "--out", out)
+    assert [[row["name"] for row in group["dictionaries"]] for group in found["frontier"]] == [
+        *(["clip"], ["dinov2"])
+    ]
+    (row,) = found["frontier"][0]["dictionaries"]
+    assert row["pareto"] is True
+    listed = saecli_trained.json("list")["dictionaries"][0]
+    assert (row["l0"], row["explained_variance"]) == (listed["l0"], listed["explained_variance"])
+    assert row["objective"] == "topk"
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert found["out"] == str(out)
+
+
+def test_a_picture_without_the_frontier_is_wrong_usage(saecli_trained):
+    assert saecli_trained("list", "--out", "a.png").code == 2
+    assert saecli_trained("list", "--frontier", "--out", "a.txt").code == 2
