@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from saecli.catalog.dictionaries import DictionaryInfo, get_latents
 from saecli.catalog.tables import Experiment, HypothesisLatent, Label, LabelClosure, Latent
 from saecli.errors import SaecliError
-from saecli.records import LabelReport, LabelRow
+from saecli.records import LabelReport, LabelRow, RefutedLabelReport
 from saecli.refs import Concept, latent_ref
 
 LONGEST = 500  # characters: a label is what a table shows; the rest belongs into the note
@@ -105,9 +105,7 @@ def close_label(
             "give it one with saecli label",
         )
     if experiment is not None and session.get(Experiment, experiment) is None:
-        raise SaecliError(
-            f"there is no experiment:{experiment}", "see which there are with saecli experiments"
-        )
+        raise _no_experiment(experiment)
     session.add(
         LabelClosure(
             label_id=last.id,
@@ -130,7 +128,7 @@ def refute_label(
     *,
     author: str,
     note: str | None = None,
-) -> LabelReport:
+) -> RefutedLabelReport:
     """End a latent's current label by an experiment that edited the latent.
 
     Raises:
@@ -140,21 +138,22 @@ def refute_label(
     dictionary, latent_id = _one_latent(session, concept)
     ref = latent_ref(dictionary.name, concept.latents[0])
     row = session.get(Experiment, experiment)
-    if row is not None and row.verdict is None:
+    if row is None:
+        raise _no_experiment(experiment)
+    if row.verdict is None:
         raise SaecliError(
             f"experiment {experiment} is unfinished, so it can't speak against a label",
             "go on with the command that began it",
         )
-    if row is not None:
-        edited = select(HypothesisLatent).where(
-            HypothesisLatent.hypothesis_id == row.hypothesis_id,
-            HypothesisLatent.latent_id == latent_id,
+    edited = select(HypothesisLatent).where(
+        HypothesisLatent.hypothesis_id == row.hypothesis_id,
+        HypothesisLatent.latent_id == latent_id,
+    )
+    if session.scalar(edited) is None:
+        raise SaecliError(
+            f"experiment {experiment} did not edit {ref}, so it says nothing about its label",
+            f"name one that did (saecli experiments --latent {ref})",
         )
-        if session.scalar(edited) is None:
-            raise SaecliError(
-                f"experiment {experiment} did not edit {ref}, so it says nothing about its label",
-                f"name one that did (saecli experiments --latent {ref})",
-            )
     closed = close_label(
         session,
         invocation,
@@ -164,8 +163,9 @@ def refute_label(
         note=note,
         experiment=experiment,
     )
-    verdict = None if row is None else row.verdict
-    return LabelReport(ref, closed.text, closed.number, "refuted", experiment, verdict)
+    return RefutedLabelReport(
+        ref, closed.text, closed.number, closed.status, experiment, row.verdict
+    )
 
 
 def label_history(session: Session, concept: Concept) -> list[LabelRow]:
@@ -206,6 +206,12 @@ def current_labels(
     )
     labels = {row.number: row.text for row in rows}
     return labels if indices is None else {i: labels[i] for i in indices if i in labels}
+
+
+def _no_experiment(number: int) -> SaecliError:
+    return SaecliError(
+        f"there is no experiment:{number}", "see which there are with saecli experiments"
+    )
 
 
 def _one_latent(session: Session, concept: Concept) -> tuple[DictionaryInfo, int]:

@@ -8,6 +8,7 @@ import typer
 
 from saecli.cli import options, output, runs
 from saecli.errors import SaecliError
+from saecli.records import LabelReport, RefutedLabelReport
 from saecli.refs import parse_record
 
 
@@ -53,6 +54,7 @@ def label(
         runs.recorded(catalog, "label", settings) as (opened, invocation),
         opened.writing() as session,
     ):
+        given: LabelReport | RefutedLabelReport
         if number is not None:
             given = refute_label(session, invocation.id, ref, number, author=author, note=note)
         else:

@@ -119,14 +119,21 @@ class ShowDictionaryReport:
 
 @dataclass(frozen=True)
 class LabelReport:
-    """A label that was given, or (``status``: refuted) the one that an experiment ended."""
+    ref: str
+    label: str
+    number: int
+
+
+@dataclass(frozen=True)
+class RefutedLabelReport:
+    """The label that an experiment ended."""
 
     ref: str
     label: str
     number: int
-    status: str = "current"
-    experiment: int | None = None
-    verdict: str | None = None
+    status: str
+    experiment: int
+    verdict: str
 
 
 @dataclass(frozen=True)

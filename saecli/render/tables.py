@@ -11,6 +11,7 @@ from saecli.records import (
     LabelReport,
     ProbeReport,
     ProfileReport,
+    RefutedLabelReport,
     SearchReport,
     TrainReport,
 )
@@ -165,12 +166,13 @@ def list_table(found: CatalogList) -> RenderableType:
     return parts.stack(*sections)
 
 
-def label_table(report: LabelReport) -> RenderableType:
+def label_table(report: LabelReport | RefutedLabelReport) -> RenderableType:
     """The label that was given, or that an experiment ended."""
-    if report.status != "current":
-        ended = f"  {report.status} by experiment {report.experiment} ({report.verdict})"
-        return parts.heading(report.ref, report.label).append(ended, parts.BAD)
-    return parts.heading(report.ref, report.label).append(f"  label {report.number}", parts.QUIET)
+    head = parts.heading(report.ref, report.label)
+    if isinstance(report, LabelReport):
+        return head.append(f"  label {report.number}", parts.QUIET)
+    ended = f"  {report.status} by experiment {report.experiment} ({report.verdict})"
+    return head.append(ended, parts.BAD)
 
 
 def search_table(report: SearchReport) -> RenderableType:
