@@ -1,5 +1,6 @@
 """What the figure of a segmentation experiment shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +20,21 @@ class Segmented:
     truth: NDArray[np.int64] | None
 
 
+def spread(files: Sequence[ImageFile], n: int) -> list[ImageFile]:
+    """At most ``n``, evenly over a set in its order: neighbours are often frames of one scene."""
+    n = min(n, len(files))
+    return [files[i * len(files) // n] for i in range(n)]
+
+
 def segmented(finished: Finished, n: int) -> list[Segmented]:
-    """The first pictures of a segmentation experiment, before and after the edit."""
+    """Pictures of a segmentation experiment before and after the edit, at most ``n``."""
     import torch
 
     from saecli.experiments.arms import Encoded
     from saecli.experiments.margins import patch_labels
 
     trial, bench = finished.trial, finished.trial.bench
-    files = trial.subjects.files[:n]
+    files = spread(trial.subjects.files, n)
     masks = trial.masks
     truth: list[NDArray[np.int64] | None] = [None] * len(files)
     if masks is not None:

@@ -90,6 +90,8 @@ class Subjects:
 
 def read_subjects(source: ImageSource, files: Sequence[ImageFile], progress: Progress) -> Subjects:
     """Hash and decode pictures, leaving out those that can't be read."""
+    if not files:
+        return Subjects(source, (), (), ())
     skipped: list[Skipped] = []
     kept: list[ImageFile] = []
     infos: list[ImageInfo] = []

@@ -46,6 +46,16 @@ def head(backbone, task, n_classes=2):
     return Probe(task, names, weight, torch.zeros(n_classes), reads, backbone.digest)
 
 
+def test_no_step_is_announced_where_there_is_no_picture_to_read(folder):
+    class Silence:
+        def task(self, *announced):
+            pytest.fail(f"{announced} was announced")
+
+        say = task
+
+    assert len(read_subjects(open_source(folder), [], Silence())) == 0
+
+
 def test_a_broken_picture_has_no_prediction_and_the_others_keep_theirs(backbone, folder):
     probe, files = head(backbone, "classification"), open_source(folder).files
     found = predicted_classes(backbone, probe, files, SILENT)
