@@ -22,7 +22,14 @@ Pictures = Annotated[
         show_default=False,
     ),
 ]
-Probe = Annotated[str | None, typer.Option("--probe", metavar="NAME", help="Whose prediction.")]
+Probe = Annotated[
+    str | None,
+    typer.Option(
+        "--probe",
+        metavar="NAME",
+        help="Whose prediction; of a knock-out without latents the backbone's first probe.",
+    ),
+]
 ClassName = Annotated[
     str | None,
     typer.Option("--class", metavar="A", help="The class whose prediction should fall."),

@@ -1,7 +1,7 @@
 """The plan of an experiment: everything that decides it, stored before it runs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +111,6 @@ class Plan:
         """The hypothesis in words."""
         favour = f" in favour of {self.expect}" if self.expect else ""
         return f"suppressing {self.concept} lowers the prediction of {self.class_name}{favour}"
-
-    def settings(self) -> dict[str, Any]:
-        """The rule's and the controls' options by name, as a command stores what it resolved."""
-        return asdict(self.rule) | {"controls": asdict(self.controls)}
 
 
 def _whole(path: Path | None) -> Path | None:

@@ -1,5 +1,6 @@
 """`saecli hypothesis`, `experiments`, `show experiment:N`, `rerun`, `label --refuted-by`."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -7,6 +8,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from saecli.demo.writing import write_pictures
 from tests.cli.conftest import JAY, NUT
 from tests.commands import Saecli
 
@@ -267,6 +269,41 @@ def test_a_picture_looked_at_since_did_not_help_to_choose_the_latents(saecli_tes
     assert saecli_tested.json("rerun", "experiment:1")["identical"] is True
     fresh = saecli_tested.json(*add(birds, latent, seed=8))
     assert (fresh["n_images"], fresh["n_excluded"]) == (23, 1)
+
+
+@pytest.mark.parametrize("done", [10, 40])
+def test_an_interrupted_test_of_a_hypothesis_goes_on_where_it_stopped(saecli_tested, done):
+    """24 pictures with the class come first, then 24 without it."""
+    with closing(sqlite3.connect(saecli_tested.folder / "catalog.db")) as raw, raw:
+        (first,) = raw.execute("select report from experiment where id = 1").fetchone()
+        raw.execute("update experiment set verdict = null, report = null where id = 1")
+        raw.execute(
+            "update trial set figures = null where experiment_id = 1 and position >= ?", (done,)
+        )
+    assert saecli_tested.json("show", "hypothesis:1")["unfinished"] == [1]
+    shown = saecli_tested.json("show", "experiment:1")
+    assert sum(one["before"] is not None for one in shown["trials"]) == done
+    assert saecli_tested.json("knockout", "--hypothesis", 1) == json.loads(first)
+
+
+def test_segmentation_is_stated_run_and_run_again_and_its_masks_are_held(saecli_bench, tmp_path):
+    write_pictures(tmp_path / "world", 40, 11)
+    found = saecli_bench.json("detect", "dinov2", "--images", tmp_path / "world", "--class", "sky")
+    chosen = found["latents"][0]["ref"]
+    other = tmp_path / "other"
+    write_pictures(other, 40, 12)
+    stated = saecli_bench.json(
+        *("hypothesis", "add", "it is the sky", "--latents", chosen, "--images", other),
+        *("--probe", "ground", "--class", "sky", "--controls", 19),
+    )
+    ran = saecli_bench.json("knockout", "--hypothesis", 1)
+    assert (ran["registered"], ran["n_images"]) == (True, stated["n_images"])
+    assert saecli_bench.json("rerun", "experiment:1")["identical"] is True
+    masks = sorted((other / "masks").glob("*.png"))
+    shutil.copy(masks[0], masks[1])
+    outcome = saecli_bench("rerun", "experiment:1")
+    assert outcome.code == 1
+    assert "since hypothesis 1 was stated" in outcome.sentence
 
 
 @pytest.fixture
