@@ -58,20 +58,22 @@ class Explanation:
         return int(np.isfinite(self.effects).sum())
 
     @property
-    def strongest(self) -> tuple[int, float] | None:
-        """The latent whose knock-out lowered the margin most, and by how much; None if none did."""
+    def strongest(self) -> int | None:
+        """The rank (from 0) of the latent whose knock-out lowers the margin most, if one does."""
         if not self.n_checked or not np.nanmin(self.effects) < 0:
             return None
-        place = int(np.nanargmin(self.effects))
-        return self.ranked[place], float(self.effects[place])
+        return int(np.nanargmin(self.effects))
 
-    def speaking_for(self, most: int) -> list[int]:
-        """The first latents of the ranking, of those whose suppression lowers the margin."""
-        return [
-            latent
-            for latent, value in zip(self.ranked[:most], self.attributions[:most], strict=True)
-            if value < 0
-        ]
+    def listed(self, most: int) -> list[int]:
+        """Ranks to report, ascending: the first that speak for the class, and the strongest.
+
+        A latent that the network only needs once another is gone has hardly a slope; that of the
+        strongest knock-out is therefore listed wherever its slope ranks it.
+        """
+        ranks = [rank for rank, value in enumerate(self.attributions[:most]) if value < 0]
+        if self.strongest is not None and self.strongest not in ranks:
+            ranks.append(self.strongest)
+        return ranks
 
 
 def explain(

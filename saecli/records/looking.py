@@ -30,8 +30,8 @@ class ExplanationReport:
 
     ``rank_correlation`` is Spearman's between attribution and effect over the ``n_checked``
     latents that were really knocked out, of ``n_active``; ``strongest`` is the one of them that
-    lowered the margin most, by ``strongest_effect``; ``grad_cam`` has a value per patch, the
-    largest 1.
+    lowered the margin most, and ``strongest_rank`` its rank by attribution, from 1; ``grad_cam``
+    has a value per patch, the largest 1.
     """
 
     probe: str
@@ -43,7 +43,7 @@ class ExplanationReport:
     n_checked: int
     rank_correlation: float | None
     strongest: str | None
-    strongest_effect: float | None
+    strongest_rank: int | None
     grad_cam: list[float]
 
 

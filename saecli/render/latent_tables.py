@@ -52,7 +52,8 @@ def _inspected(report: InspectReport) -> RenderableType:
     ]
     most = max(sizes, default=0.0)
     for latent, size in zip(report.latents, sizes, strict=True):
-        bar = parts.bar(size, most, style="magenta" if explained else "cyan")
+        speaks_for = latent.attribution is not None and latent.attribution < 0
+        bar = parts.bar(size, most, style="magenta" if speaks_for else "cyan")
         activation = figure(latent.activation)
         figures: list[str | Text] = [activation, bar]
         if explained:
@@ -96,11 +97,15 @@ def _checked(report: InspectReport) -> RenderableType | None:
 
 
 def _missed(report: InspectReport, told: ExplanationReport) -> Text | None:
-    """The strongest knock-out, where the slopes rank its latent beyond the list."""
-    if told.strongest is None or told.strongest in [latent.ref for latent in report.latents]:
+    """Why the last latent is listed, where its slope ranks it further down."""
+    rank = told.strongest_rank
+    if told.strongest is None or rank is None or rank <= len(report.latents):
         return None
-    effect = figure(told.strongest_effect, 3)
-    return Text(f"Not listed: the knock-out of {told.strongest} lowers it most, {effect}.")
+    return Text(
+        f"{told.strongest} is listed for its knock-out, the strongest; by its slope it ranks "
+        f"{rank} of {told.n_active:,}.",
+        style=parts.OPEN,
+    )
 
 
 def _chosen(report: InspectReport) -> str:

@@ -114,8 +114,10 @@ def explain_picture(
         n_active=len(found.ranked),
         n_checked=found.n_checked,
         rank_correlation=None if np.isnan(found.rank_correlation) else found.rank_correlation,
-        strongest=None if strongest is None else latent_ref(asked.dictionary, strongest[0]),
-        strongest_effect=None if strongest is None else strongest[1],
+        strongest=(
+            None if strongest is None else latent_ref(asked.dictionary, found.ranked[strongest])
+        ),
+        strongest_rank=None if strongest is None else strongest + 1,
         grad_cam=[float(value) / largest if largest > 0 else 0.0 for value in found.grad_cam],
     )
     return found, report

@@ -37,7 +37,7 @@ class Seen:
         image: upright RGB, whole.
         view: (left, top, right, bottom) of what the backbone sees of it, in pixels.
         patches: the patches looked at, ascending.
-        latents: the reported ones: the strongest first, or those that most speak for a class.
+        latents: the reported ones, the strongest first, or in an explanation's order.
         summed: (len(latents),) their activations summed over the patches, SAE units.
         maps: (len(latents), P) their activations at every patch.
     """
@@ -127,12 +127,13 @@ def inspect_image(
     explained: Explanation | None = None
     told: ExplanationReport | None = None
     if asked is None:
-        shown = strongest(f, chosen, top)
+        shown, ranks = strongest(f, chosen, top), []
     else:
         explained, told = explain_picture(
             asked, backbone, loaded, output, chosen, top=top, progress=progress
         )
-        shown = explained.speaking_for(top)
+        ranks = explained.listed(top)
+        shown = [explained.ranked[rank] for rank in ranks]
     seen = Seen.of(backbone, image, chosen, f, shown)
     picture = Picture(
         name=path.name,
@@ -148,7 +149,7 @@ def inspect_image(
         dictionary=info.name,
         patches=list(seen.patches),
         observation=observation,
-        latents=_latents(catalog, info, seen, explained, n_exemplars),
+        latents=_latents(catalog, info, seen, explained, ranks, n_exemplars),
         grid=[info.grid.rows, info.grid.columns],
         sheet=None,
         explanation=told,
@@ -178,6 +179,7 @@ def _latents(
     info: DictionaryInfo,
     seen: Seen,
     explained: "Explanation | None",
+    ranks: list[int],
     n_exemplars: int,
 ) -> list[InspectedLatent]:
     with catalog.reading() as session:
@@ -190,8 +192,8 @@ def _latents(
             label=known[latent].label,
             density=known[latent].density,
             exemplars=found.get(latent, []),
-            attribution=None if explained is None else float(explained.attributions[place]),
-            effect=None if explained is None else float(explained.effects[place]),
+            attribution=None if explained is None else float(explained.attributions[ranks[place]]),
+            effect=None if explained is None else float(explained.effects[ranks[place]]),
         )
         for place, (latent, activation) in enumerate(zip(seen.latents, seen.summed, strict=True))
     ]

@@ -110,6 +110,22 @@ def test_with_many_latents_the_listed_and_a_spread_of_the_others_are_checked(exa
     assert found.rank_correlation == pytest.approx(np.corrcoef(*ranks)[0, 1])
 
 
+def test_the_strongest_knock_out_is_listed_wherever_its_slope_ranks_it(exact):
+    bench = exact.bench(exact.probe().to(dtype=torch.float64))
+    found = explain(bench, one_picture(exact), WHOLE, listed=4)
+    best = int(np.argmin(found.effects))
+    assert found.strongest == best
+    for most in (1, 3, 500):
+        first = [r for r in range(len(found.ranked)) if r < most and found.attributions[r] < 0]
+        assert found.listed(most) == first + ([] if best in first else [best])
+    moved = dataclasses.replace(found, effects=np.abs(found.effects))
+    assert moved.strongest is None
+    assert moved.listed(2) == [0, 1]
+    last = moved.effects.copy()
+    last[-1] = -9.0
+    assert dataclasses.replace(found, effects=last).listed(2) == [0, 1, len(last) - 1]
+
+
 def test_of_too_few_latents_no_rank_correlation_is_reported(exact):
     bench = exact.bench(exact.probe().to(dtype=torch.float64))
     found = explain(bench, one_picture(exact), (0,), listed=1, most_checked=2)

@@ -101,8 +101,8 @@ EXPLAINED = r.InspectReport(
         122,
         64,
         0.94,
-        "clip:77",
-        -1.5,
+        "clip:408",
+        30,
         [1.0] * 196,
     ),
 )

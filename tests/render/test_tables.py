@@ -38,7 +38,14 @@ CASES = {
     "explained": (
         inspect_table,
         reports.EXPLAINED,
-        ["blue [jay] over [nutcracker]", "−0.841", "−0.944", "0.94 over 64", "of 122", "clip:77"],
+        [
+            "blue [jay] over [nutcracker]",
+            "−0.841",
+            "−0.944",
+            "0.94 over 64",
+            "of 122",
+            "ranks 30 of 122",
+        ],
     ),
     "show": (show_table, reports.SHOW, ["1.23 %", "superseded", "[sure]", "[0.71, 0.84]"]),
     "unprofiled": (show_table, reports.UNPROFILED, ["clip:12", "not profiled yet"]),
