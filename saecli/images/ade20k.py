@@ -13,7 +13,7 @@ from saecli.errors import SaecliError
 
 OBJECT_INFO = "objectInfo150.txt"
 ANNOTATIONS = "annotations"
-UNLABELLED = "unlabelled"
+UNLABELLED = "unlabelled"  # the class of a mask that takes part in nothing
 TRAINING, VALIDATION = "training", "validation"
 
 

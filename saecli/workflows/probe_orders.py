@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saecli.errors import SaecliError, one_of
-from saecli.images.ade20k import layout_of
+from saecli.images.ade20k import UNLABELLED, layout_of
 from saecli.images.sources import ImageFile, ImageSource, read_classes, read_labels
 from saecli.progress import Progress
 from saecli.workflows.pictures import open_pictures, with_labels
@@ -15,7 +15,6 @@ from saecli.workflows.pictures import open_pictures, with_labels
 if TYPE_CHECKING:
     from saecli.experiments.probes import Task
 
-UNLABELLED = "unlabelled"  # the class of a mask that takes part in nothing
 FEWEST = 3  # pictures of a class: one each to train, to validate and to test on
 
 

@@ -15,10 +15,11 @@ from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
 from saecli.catalog.probes import add_probe, find_probe
 from saecli.errors import SaecliError
+from saecli.images.ade20k import UNLABELLED
 from saecli.images.sources import ImageFile, read_classes
 from saecli.progress import SILENT, Progress, Task
 from saecli.records import ProbeGridPoint, ProbeReport, as_json
-from saecli.workflows.probe_orders import UNLABELLED, ProbeOrder, wanted_classes
+from saecli.workflows.probe_orders import ProbeOrder, wanted_classes
 
 if TYPE_CHECKING:
     from saecli.backbones.protocol import Backbone
