@@ -7,10 +7,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
+import torch
 import torch.distributed as dist
 
 from saecli.errors import SaecliError
+
+LONGEST_WAIT = timedelta(days=7)  # while the first process works alone
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Processes:
 
 @contextmanager
 def joined() -> Iterator[Processes]:
-    """This process among those of ``torchrun`` (over gloo, on any network), or alone.
+    """This process among those of ``torchrun`` (gloo on CPUs, NCCL on GPUs), or alone.
 
     Raises:
         SaecliError: if the others can't be reached.
@@ -58,7 +62,11 @@ def joined() -> Iterator[Processes]:
         return
     here = Processes(int(os.environ["RANK"]), size, int(os.environ.get("LOCAL_RANK", "0")))
     try:
-        dist.init_process_group("gloo")
+        if torch.cuda.is_available():
+            torch.cuda.set_device(here.local)
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=LONGEST_WAIT
+        )
     except (RuntimeError, ValueError, dist.DistError) as error:
         raise SaecliError(
             f"process {here.rank} of {size} can't reach the others "

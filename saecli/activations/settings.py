@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+STORE_BUFFER = 1 << 18
+"""Patches of a store that are mixed in memory, twice: 0.8 GB of 768 wide in float16."""
+
 
 @dataclass(frozen=True)
 class CacheSettings:

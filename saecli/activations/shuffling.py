@@ -33,15 +33,17 @@ class UniformStream:
         self.position = start
         self._order = self._permutation(start.epoch)
 
-    def draw(self, n: int) -> Tensor:
-        """The next n patches, (n, D) float32."""
+    def draw(self, n: int, share: tuple[int, int] = (0, 1)) -> Tensor:
+        """The next n patches, (n, D) float32, or a share of them (see `Stream.draw`)."""
         parts = []
-        while n:
+        done = 0
+        while done < n:
             epoch, offset = self.position.epoch, self.position.offset
-            chosen = self._order[offset : offset + n]
-            rows = self._images[chosen // self._per_image] * self._per_image
-            parts.append(self._patches.index_select(0, rows + chosen % self._per_image).float())
-            n -= len(chosen)
+            chosen = self._order[offset : offset + n - done]
+            mine = _share_of(chosen, done, n, share)
+            rows = self._images[mine // self._per_image] * self._per_image
+            parts.append(self._patches.index_select(0, rows + mine % self._per_image).float())
+            done += len(chosen)
             if offset + len(chosen) < len(self._order):
                 self.position = Position(epoch, 0, offset + len(chosen))
             else:
@@ -81,23 +83,25 @@ class GroupedStream:
         self._reader = ThreadPoolExecutor(1, "saecli-activations") if ahead else None
         self._coming: Future[tuple[Tensor, Tensor]] | None = None
 
-    def draw(self, n: int) -> Tensor:
-        """The next n patches, (n, D) float32.
+    def draw(self, n: int, share: tuple[int, int] = (0, 1)) -> Tensor:
+        """The next n patches, (n, D) float32, or a share of them (see `Stream.draw`).
 
         Raises:
             SaecliError: if none of the images could be read.
         """
         parts: list[Tensor] = []
         n_empty = 0
-        while n:
+        done = 0
+        while done < n:
             at = self.position
             if self._group is None:
                 self._group = self._next_group(at)
             patches, order = self._group
-            chosen = order[at.offset : at.offset + n]
+            chosen = order[at.offset : at.offset + n - done]
             if len(chosen):
-                parts.append(patches.index_select(0, chosen).float())
-                n -= len(chosen)
+                mine = _share_of(chosen, done, n, share)
+                parts.append(patches.index_select(0, mine).float())
+                done += len(chosen)
             n_empty = 0 if len(order) else n_empty + 1
             if n_empty > self._n_groups:
                 raise SaecliError(
@@ -131,6 +135,13 @@ class GroupedStream:
         images = torch.cat([self._blocks[block] for block in order[first:end].tolist()])
         patches = self._fetch(images)
         return patches, _permutation(len(patches), self._seed, at.epoch, at.group, _PATCHES)
+
+
+def _share_of(chosen: Tensor, done: int, n: int, share: tuple[int, int]) -> Tensor:
+    """What a share of a draw of n takes of ``chosen``, which come after ``done`` others."""
+    number, of = share
+    first, end = n * number // of, n * (number + 1) // of
+    return chosen[max(0, first - done) : max(0, end - done)]
 
 
 def _permutation(n: int, seed: int, epoch: int, group: int, what: int) -> Tensor:

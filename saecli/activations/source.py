@@ -34,8 +34,12 @@ class Stream(Protocol):
     def position(self) -> Position:
         """Where the next batch starts."""
 
-    def draw(self, n: int) -> Tensor:
-        """The next n patches, (n, d_model) float32 on the CPU."""
+    def draw(self, n: int, share: tuple[int, int] = (0, 1)) -> Tensor:
+        """The next n patches, (n, d_model) float32 on the CPU.
+
+        With a share (r, s) only the r-th of s equal parts of them, counted from 0; the position
+        moves on by all n.
+        """
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ Buffer = Annotated[
         "--buffer",
         parser=count,
         metavar="N",
-        help="Patches of --activations that are mixed in memory; default: 65,536.",
+        help="Patches of --activations that are mixed in memory; default: 262,144.",
         show_default=False,
     ),
 ]
@@ -57,9 +57,10 @@ Buffer = Annotated[
 
 def store(folder: Path | None, buffer: int | None = None) -> "Store | None":
     """What `--activations` and `--buffer` mean."""
-    from saecli.workflows.inputs import BUFFER, Store
+    from saecli.activations.settings import STORE_BUFFER
+    from saecli.workflows.inputs import Store
 
-    return None if folder is None else Store(folder, buffer or BUFFER)
+    return None if folder is None else Store(folder, buffer or STORE_BUFFER)
 
 
 def cache_settings(files: Path, bound: int | None) -> "CacheSettings":

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from saecli.activations.settings import STORE_BUFFER
 from saecli.catalog.dictionaries import DictionaryInfo
 from saecli.errors import SaecliError
 from saecli.progress import Progress
@@ -19,15 +20,13 @@ if TYPE_CHECKING:
     from saecli.images.sources import ImageSource
     from saecli.sae.model import Identity
 
-BUFFER = 65_536  # patches of a store that are mixed in memory, 100 MB of 768 wide in float16
-
 
 @dataclass(frozen=True)
 class Store:
     """An activation store to read: its folder, and the patches mixed in memory."""
 
     folder: Path
-    buffer: int = BUFFER
+    buffer: int = STORE_BUFFER
 
 
 @dataclass(frozen=True)

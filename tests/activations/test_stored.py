@@ -7,13 +7,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from saecli.activations import stored
 from saecli.activations.manifest import read_manifest
 from saecli.activations.recording import record_patches
 from saecli.activations.stored import open_store
 from saecli.activations.storing import begin_store, finish_store, recipe_of, record_shards
 from saecli.errors import SaecliError
+from saecli.grid import Grid
 from saecli.images.sources import open_source
 from tests.activations.conftest import Watched
+from tests.stores import write_store
 
 IMAGE = 16 * 32 * 2  # bytes of a picture in float16
 SHARD = 3 * IMAGE  # 11 pictures: shards of 3, 3, 3 and 2; the fourth picture is broken
@@ -224,3 +227,19 @@ def test_the_manifest_names_backbone_layers_transform_and_pictures(store, backbo
     assert recipe.backbone.image_transform == backbone.image_transform
     assert (recipe.layers, recipe.dtype, recipe.spec) == ((0, 1), "float16", str(folder))
     assert (manifest.n_images, manifest.n_skipped) == (10, 1)
+
+
+def test_a_batch_is_a_random_draw_from_a_buffer_of_the_stated_size(tmp_path, monkeypatch):
+    """Pairs of one picture are as frequent as among random pairs of the buffer's patches."""
+    monkeypatch.setattr(stored, "BLOCK_BYTES", 1)  # a picture at a time, as of a real backbone
+    n_images, per_image, batch = 200, 16, 32
+    images = (torch.full((per_image, 2), float(i)) for i in range(n_images))
+    write_store(tmp_path, images, n_images, Grid(4, 4), 2, images_per_shard=90)
+    for buffer in (20 * per_image, n_images * per_image):
+        stream = open_store(tmp_path, buffer=buffer).shuffled(torch.arange(n_images), seed=0)
+        pairs = 0
+        for _ in range(n_images * per_image // batch):
+            drawn = stream.draw(batch)[:, 0]
+            pairs += int((drawn[:, None] == drawn[None]).sum()) - batch
+        share = pairs / (n_images * per_image * (batch - 1))
+        assert share == pytest.approx((per_image - 1) / (buffer - 1), rel=0.1)

@@ -1,0 +1,106 @@
+"""How fast an activation store is read, and how well its patches are mixed.
+
+    python -m tests.benchmarks.reading                    # a store of made-up activations
+    python -m tests.benchmarks.reading --activations DIR  # one's own
+
+Speeds are patches a second, of wall time and of the process's own CPU time, without the first
+buffer (which is read before anything can be handed out); "cold" drops the files from the page
+cache before. Mixing is the variance of a batch's mean over that of independent draws, over the
+batches of one epoch: 1 is perfect, and what lies above it is noise that every step gets because
+a batch's patches share pictures. It depends on how alike a picture's patches are: the made-up
+ones share 0.3 of their variance.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from saecli.activations.stored import Stored, open_store
+from saecli.grid import Grid
+from tests.stores import write_store
+
+GRID = Grid(14, 14)
+ALIKE = 0.3  # of a patch's variance is its picture's
+BATCH = 2048
+MIXING_DIMENSIONS = 64
+
+
+def made_up(n_images: int, width: int, seed: int = 0) -> Iterator[torch.Tensor]:
+    """Activations (P, D) of pictures whose patches are alike."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(GRID.n_patches, width, generator=generator) * (1 - ALIKE) ** 0.5
+    for _ in range(n_images):
+        mean = torch.randn(width, generator=generator) * ALIKE**0.5
+        turned = noise.roll(int(torch.randint(width, (1,), generator=generator)), 1)
+        yield turned + mean
+
+
+def forget(folder: Path) -> None:
+    """Drop a store's files from the page cache."""
+    for path in folder.rglob("*.safetensors"):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+
+
+def shuffled_speed(stored: Stored, n_patches: int) -> tuple[float, float]:
+    """Patches a second of wall time and of CPU time."""
+    stream = stored.shuffled(torch.arange(stored.n_images), seed=0)
+    first = stream.position.group
+    while stream.position.group == first and stream.position.epoch == 0:
+        stream.draw(BATCH)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(n_patches // BATCH):
+        stream.draw(BATCH)
+    n = n_patches // BATCH * BATCH
+    return n / (time.perf_counter() - wall), n / (time.process_time() - cpu)
+
+
+def mixing(stored: Stored) -> float:
+    """Variance of batch means over that of independent draws."""
+    stream = stored.shuffled(torch.arange(stored.n_images), seed=1)
+    n = stored.n_images * stored.grid.n_patches // BATCH
+    batches = [stream.draw(BATCH)[:, :MIXING_DIMENSIONS].double() for _ in range(n)]
+    means = torch.stack([batch.mean(0) for batch in batches])
+    spread = torch.stack([batch.var(0) for batch in batches]).mean(0) + means.var(0)
+    return float((means.var(0) / (spread / BATCH)).mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--activations", type=Path, help="a store; default: one is made up")
+    parser.add_argument("--layer", type=int)
+    parser.add_argument("--images", type=int, default=3000, help="of a store that is made up")
+    parser.add_argument("--width", type=int, default=768)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.activations
+        if folder is None:
+            folder = Path(temporary) / "store"
+            images = made_up(options.images, options.width)
+            write_store(folder, images, options.images, GRID, options.width, images_per_shard=850)
+        whole = open_store(folder, options.layer)
+        n_patches = whole.n_images * whole.grid.n_patches
+        print(f"{whole.n_images:,} images of {whole.grid.n_patches} patches, {whole.d_model} wide")
+        for buffer in (1 << 16, 1 << 18, n_patches):
+            stored = open_store(folder, options.layer, buffer=buffer)
+            shuffled_speed(stored, BATCH)
+            warm = shuffled_speed(stored, n_patches // 2)
+            forget(folder)
+            cold = shuffled_speed(stored, n_patches // 2)
+            print(
+                f"buffer {buffer:>9,}: warm {warm[0]:>9,.0f}/s ({warm[1]:,.0f} per CPU s), "
+                f"cold {cold[0]:>9,.0f}/s ({cold[1]:,.0f} per CPU s), mixing {mixing(stored):.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()
