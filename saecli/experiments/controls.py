@@ -1,8 +1,10 @@
 """Controls of equal size: other latents' directions and random ones.
 
 *Other latents* are matched to the target's in how often and how strongly they fire on the same
-pictures, and are no siblings of it (latents that fire on the same pictures share the feature, and
-would be a second treatment). *Random directions* are isotropic and the same on all patches and
+pictures and in how strongly a push along them moves the probe, and are no siblings of it (latents
+that fire on the same pictures share the feature, and would be a second treatment). The latents of
+a set are chosen together, for a random margin of the probe, as a target's are chosen for its own
+(see ``influence``). *Random directions* are isotropic and the same on all patches and
 pictures of an arm. Both take the target's coefficients, permuted, and the target's edit norm on
 every patch, so that an arm differs from the target in direction alone.
 """
@@ -63,18 +65,22 @@ def match_latents(
     *,
     seed: int,
     settings: ControlSettings = DEFAULTS,
+    influence: npt.NDArray[np.float64] | None = None,
 ) -> Sets:
-    """Draw sets of other latents that fire as often and as strongly on the same pictures.
+    """Draw sets of other latents that fire as often and as strongly and matter as much.
 
-    Each target latent has a pool: the latents nearest to it in log density and log mean
-    activation, each divided by its standard deviation over the latents that fire. A set takes one
-    of each pool, no latent twice, and no set comes twice. For a single latent the pool is as
-    large as the number of sets, since each latent can serve once only.
+    Each target latent has a pool: the latents nearest to it in log density, log mean activation
+    and, where it is given, log influence, each divided by its standard deviation over the latents
+    that fire. A set takes one of each pool, no latent twice, and no set comes twice: a random
+    one, or with influences, of a random third, the one that lowers a random margin most, a new
+    margin for each set. For a single latent the pool is as large as the number of sets, since
+    each latent can serve once only.
 
     Args:
         activity: of the experiment's pictures.
         signature: (n_latents, M), see :func:`siblings`.
         latents: the target's K.
+        influence: (n_latents, R), from :func:`saecli.experiments.influence.influence`.
 
     Returns:
         (n, K), the i-th column matched to the i-th target latent; fewer rows than asked for
@@ -97,11 +103,14 @@ def match_latents(
             "use more pictures, or fewer latents",
         )
     size = max(settings.pool, settings.n if len(latents) == 1 else 2 * len(latents))
-    pools = [eligible[order[:size]] for order in _nearest(activity, fires, eligible, latents)]
+    if influence is not None and not influence.any():
+        influence = None  # the edit touches none of the pictures that it was measured on
+    order = _nearest(activity, fires, eligible, latents, influence)
+    pools = [eligible[nearest[:size]] for nearest in order]
     rng = np.random.default_rng((seed, _SETS))
     if len(latents) == 1:
         return rng.permutation(pools[0])[: settings.n, None]
-    return _draw(pools, settings.n, rng)
+    return _draw(pools, settings.n, rng, influence)
 
 
 def _nearest(
@@ -109,12 +118,17 @@ def _nearest(
     fires: npt.NDArray[np.bool_],
     eligible: npt.NDArray[np.int64],
     latents: tuple[int, ...],
+    influence: npt.NDArray[np.float64] | None,
 ) -> list[npt.NDArray[np.int64]]:
     """For each target latent the eligible ones, by distance; a silent one by density alone."""
     # half a patch more than counted, so that a silent latent has a place below all others
     density = np.log((activity.n_active + 0.5) / (activity.n_patches + 1))
     strength = np.log(np.where(fires, activity.mean_activation, 1.0))
-    both = np.stack([density, strength], axis=1)
+    features = [density, strength]
+    if influence is not None:
+        potency = np.sqrt((influence**2).mean(axis=1))
+        features.append(np.log(np.maximum(potency, np.finfo(np.float64).tiny)))
+    both = np.stack(features, axis=1)
     spread = both[fires].std(axis=0)
     both = both / np.where(spread > 0, spread, 1.0)
     found = []
@@ -126,16 +140,25 @@ def _nearest(
     return found
 
 
-def _draw(pools: list[npt.NDArray[np.int64]], n: int, rng: np.random.Generator) -> Sets:
+def _draw(
+    pools: list[npt.NDArray[np.int64]],
+    n: int,
+    rng: np.random.Generator,
+    influence: npt.NDArray[np.float64] | None,
+) -> Sets:
     drawn: dict[tuple[int, ...], tuple[int, ...]] = {}
     for _ in range(20 * n):  # tiny dictionaries may not hold n different sets
         if len(drawn) == n:
             break
+        effect = None if influence is None else influence @ rng.normal(size=influence.shape[1])
         chosen: list[int] = []
         for pool in pools:
             left = pool[~np.isin(pool, chosen)]
             if not len(left):
                 break
+            if effect is not None:  # a third of them, so that few classes still give many sets
+                left = rng.permutation(left)[: (len(left) + 2) // 3]
+                left = left[[np.argmin(effect[left])]]
             chosen.append(int(rng.choice(left)))
         if len(chosen) == len(pools):
             drawn.setdefault(tuple(sorted(chosen)), tuple(chosen))

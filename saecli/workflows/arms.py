@@ -35,6 +35,7 @@ def arms_of(catalog: Catalog, trial: Trial, prefixes: "Prefixes") -> "list[Arm]"
         random_directions,
     )
     from saecli.experiments.doses import dose_arms
+    from saecli.experiments.influence import influence
     from saecli.experiments.interventions import Edit, Value, parse_scope
 
     plan, dictionary = trial.plan, trial.bench.dictionary
@@ -47,8 +48,15 @@ def arms_of(catalog: Catalog, trial: Trial, prefixes: "Prefixes") -> "list[Arm]"
     scope = parse_scope(plan.scope, trial.info.grid)
     edit = Edit(latents, Value.parse(plan.value), scope)
     target = LatentArm("target", 0, dictionary, edit, maxima[list(latents)])
-    activity = measure(dictionary, (prefixes[i].patches for i in range(len(prefixes))))
-    sets = match_latents(activity, signature, latents, seed=plan.seed, settings=plan.controls)
+    batches = range(len(prefixes))
+    sets = match_latents(
+        measure(dictionary, (prefixes[i].patches for i in batches)),
+        signature,
+        latents,
+        seed=plan.seed,
+        settings=plan.controls,
+        influence=influence(trial.bench, target, (prefixes[i] for i in batches), seed=plan.seed),
+    )
     others = other_latents(target, sets, seed=plan.seed)
     random = random_directions(target, plan.controls.n, seed=plan.seed)
     plan.rule.check(

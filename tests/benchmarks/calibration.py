@@ -4,7 +4,9 @@ On the built-in world, from a catalog that ``saecli train`` made, at the layer o
 same arms, runner, intervals and rule as ``saecli knockout``.
 
 - ``nulls-a``: targets drawn as the controls are.
-- ``nulls-b``: sets chosen by attribution or detection for permuted labels or another attribute.
+- ``nulls-b``: sets chosen by attribution or detection for permuted labels or another attribute,
+  without those latents that go with the tested attribute itself.
+- ``nulls-raw``: the same choices whole; some hold latents of the true attribute by chance.
 - ``power``: true attributes, chosen on one split and tested on another.
 - ``coverage``: of the 95 % intervals, by simulation.
 - ``specificity``: grounds knocked out of a segmentation.
@@ -51,6 +53,7 @@ class Settings:
     null_controls: int = 19  # of each kind: the fewest that reach α = 0.05 = 1/20
     power_images: int = 40
     power_controls: int = 39
+    power_without: int = 100  # pictures without the species, as in an experiment
     pool: int = 40  # pictures of each species, for choosing and for testing
     grounds: int = 40  # pictures of each ground, for choosing and for testing
     repeats: int = 1_000  # simulated data sets of each case
@@ -65,7 +68,10 @@ class Laboratory:
         self.settings = settings
 
     @cache  # noqa: B019  (one laboratory a process)
-    def nulls(self, name: str) -> Nulls:
+    def nulls(self, name: str, raw: bool = False) -> Nulls:
+        if raw:
+            same = self.nulls(name)
+            return Nulls(same.side, same.selection, same.test, same.species, raw=True)
         side = load_side(self.settings.catalog, name)
         test = Pool(side, TEST, self.settings.pool)
         return Nulls(side, Pool(side, SELECTION, self.settings.pool), test, testable(side, test))
@@ -81,7 +87,11 @@ class Laboratory:
 
 
 def _nulls(
-    lab: Laboratory, part: int, makers: dict[str, Callable[[Nulls, Any], Made | None]]
+    lab: Laboratory,
+    part: int,
+    makers: dict[str, Callable[[Nulls, Any], Made | None]],
+    *,
+    raw: bool = False,
 ) -> Iterator[tuple[str, Work]]:
     chosen, n = lab.settings, len(lab.settings.sides) * len(makers)
     for s, side in enumerate(chosen.sides):
@@ -92,7 +102,7 @@ def _nulls(
                     side: str = side, kind: str = kind, make: Any = make, seed: Any = (s, i, k)
                 ) -> dict[str, Any]:
                     found = null(
-                        lab.nulls(side),
+                        lab.nulls(side, raw),
                         make,
                         (chosen.seed, part, *seed),
                         chosen.null_images,
@@ -111,6 +121,10 @@ def nulls_b(lab: Laboratory) -> Iterator[tuple[str, Work]]:
     yield from _nulls(lab, 1, PIPELINES)
 
 
+def nulls_raw(lab: Laboratory) -> Iterator[tuple[str, Work]]:
+    yield from _nulls(lab, 1, PIPELINES, raw=True)
+
+
 def power(lab: Laboratory) -> Iterator[tuple[str, Work]]:
     chosen = lab.settings
     for side in chosen.sides:
@@ -119,7 +133,7 @@ def power(lab: Laboratory) -> Iterator[tuple[str, Work]]:
             def work(side: str = side, species: str = species) -> dict[str, Any]:
                 parts = lab.nulls(side)
                 rng = np.random.default_rng(chosen.seed)
-                elsewhere = parts.test.others(species, chosen.power_images, rng)
+                elsewhere = parts.test.others(species, chosen.power_without, rng)
                 sizes = (chosen.power_images, chosen.power_controls)
                 found = power_of(
                     parts.side, parts.selection, parts.test, elsewhere, species, *sizes
@@ -163,6 +177,7 @@ PARTS: dict[str, Callable[[Laboratory], Iterator[tuple[str, Work]]]] = {
     "power": power,
     "nulls-a": nulls_a,
     "nulls-b": nulls_b,
+    "nulls-raw": nulls_raw,
 }
 
 

@@ -18,6 +18,7 @@ from saecli.experiments.controls import (
     other_latents,
     random_directions,
 )
+from saecli.experiments.influence import influence
 from saecli.experiments.interventions import Edit, Value
 from saecli.experiments.results import Results
 from saecli.experiments.runner import Bench, Figures, rows, run
@@ -90,6 +91,7 @@ def experiment(
             target.edit.latents,
             seed=seed,
             settings=ControlSettings(n=n_controls),
+            influence=influence(bench, target, [shown], seed=seed),
         )
         rule.check(len(shown.tokens), dict.fromkeys(KINDS, len(sets)))
     except SaecliError as error:

@@ -1,4 +1,9 @@
-"""Null experiments: sets of latents that have nothing to do with the prediction under test."""
+"""Null experiments: sets of latents that have nothing to do with the prediction under test.
+
+The truth is the world's: a picture's counterfactual twin shows which latents leave with the
+attribute that alone tells the two species apart. A choice made for something else may hold such
+latents by chance, and is then no null; they are taken out of it, or kept in the ``raw`` part.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +18,20 @@ from saecli.backbones.protocol import LayerOutput
 from saecli.demo.world import SPECIES
 from saecli.errors import SaecliError
 from saecli.experiments.activity import measure
+from saecli.experiments.attribution import twin_loss
 from saecli.experiments.controls import ControlSettings, match_latents
+from saecli.experiments.influence import influence
 from saecli.experiments.margins import Contrast
-from saecli.experiments.probe_training import ProbeSettings, train_classification
-from saecli.experiments.probes import read
+from saecli.experiments.probes import Probe, read
 from saecli.experiments.runner import Bench
-from tests.benchmarks.experiment import experiment
-from tests.benchmarks.selection import Detectors, Latents, by_attribution, of_twins
+from tests.benchmarks.experiment import experiment, target_arm
+from tests.benchmarks.selection import LOST, Detectors, Latents, by_attribution, of_twins
 from tests.benchmarks.sides import Pool, Side
 
-PERMUTED_DECAY = 1e-3  # of the heads for permuted labels: that of a head for the true ones
+RIDGE = 1e-2  # of the heads for permuted labels, on standardised features
 MOST_LATENTS = 12  # of a set by attribution for permuted labels, as in the README's walk through
 DETECTED = 5  # latents that `detect` lists
+FIRES = 20  # patches of a species' pictures, from which a latent can be said to leave with it
 
 Made = tuple[str, Latents]
 """The species under test, and the set."""
@@ -38,11 +45,17 @@ class Nulls:
         selection: pictures that choose latents.
         test: pictures that test them; other ones.
         species: those whose pairs the probe tells apart.
+        raw: whether a set keeps those latents that leave with the tested attribute itself. With
+            them it is no null: suppressing them does lower the prediction.
     """
 
-    def __init__(self, side: Side, selection: Pool, test: Pool, species: list[str]) -> None:
+    def __init__(
+        self, side: Side, selection: Pool, test: Pool, species: list[str], raw: bool = False
+    ) -> None:
         self.side, self.selection, self.test, self.species = side, selection, test, species
+        self.raw = raw
         self._concepts: dict[str, Latents] = {}
+        self._truths: dict[str, frozenset[int]] = {}
         self._features: list[torch.Tensor] | None = None
 
     @cached_property
@@ -53,8 +66,17 @@ class Nulls:
         """The true set of a species' attribute."""
         if species not in self._concepts:
             twin = SPECIES[species].twin
-            self._concepts[species] = of_twins(self.side, self.selection, species, twin)
+            self._concepts[species] = tuple(of_twins(self.side, self.selection, species, twin))
         return self._concepts[species]
+
+    def truth(self, species: str) -> frozenset[int]:
+        """Every latent that leaves with a species' attribute, whatever it does to the margin."""
+        if species not in self._truths:
+            shown, twins = self.selection(species), self.selection(species, twin=True)
+            before, after = (measure(self.side.dictionary, [p.patches]) for p in (shown, twins))
+            gone = (twin_loss(before, after) > LOST) & (before.n_active >= FIRES)
+            self._truths[species] = frozenset(int(i) for i in np.flatnonzero(gone))
+        return self._truths[species]
 
     def like_controls(self, rng: np.random.Generator) -> Made | None:
         """Latents drawn as the controls of a true set are: as frequent and strong, no siblings."""
@@ -64,12 +86,15 @@ class Nulls:
         if not size:
             return None
         chosen = tuple(int(i) for i in rng.choice(true, size, replace=False))
+        shown, seed = self.test(a), int(rng.integers(2**31))
+        bench = self.side.bench(a, SPECIES[a].twin)
         sets = match_latents(
-            measure(self.side.dictionary, [self.test(a).patches]),
+            measure(self.side.dictionary, [shown.patches]),
             self.side.signature,
             chosen,
-            seed=int(rng.integers(2**31)),
+            seed=seed,
             settings=ControlSettings(n=1),
+            influence=influence(bench, target_arm(self.side, chosen), [shown], seed=seed),
         )
         return a, tuple(int(i) for i in sets[0])
 
@@ -77,19 +102,12 @@ class Nulls:
         """A head for permuted labels, and the latents that its margin rests on."""
         names, n = list(SPECIES), self.selection.n
         labels = rng.permutation(np.repeat(np.arange(len(names)), n))
-        head = train_classification(
-            torch.cat(self._final()),
-            labels,
-            names,
-            reads=self.side.probe.reads,
-            backbone_digest=self.side.backbone.digest,
-            settings=ProbeSettings(weight_decays=(PERMUTED_DECAY,), seed=int(rng.integers(2**31))),
-        ).probe
+        head = self._ridge(labels)
         a = self._any(rng)
         contrast = Contrast(head.index(a), head.index(SPECIES[a].twin))
         bench = Bench(self.side.backbone, self.side.dictionary, head, contrast)
         shown = self._labelled(labels == names.index(a))
-        return a, by_attribution(bench, shown, None, MOST_LATENTS)
+        return a, tuple(by_attribution(bench, shown, None, MOST_LATENTS))
 
     def detect_permuted(self, rng: np.random.Generator) -> Made | None:
         """The best detectors of pictures whose label was permuted."""
@@ -118,8 +136,11 @@ class Nulls:
         self, made: Made, rng: np.random.Generator, n_images: int, n_controls: int
     ) -> dict[str, Any]:
         """Test a set on fresh pictures."""
-        a, latents = made
-        twin = SPECIES[a].twin
+        a, chosen = made
+        twin, true = SPECIES[a].twin, self.truth(a)
+        latents = chosen if self.raw else tuple(i for i in chosen if i not in true)
+        if not latents:
+            return {"refused": "no latent is left without those of the attribute itself"}
         told = experiment(
             self.side,
             a,
@@ -130,11 +151,29 @@ class Nulls:
             n_controls=n_controls,
             seed=int(rng.integers(2**31)),
         )
-        shared = sorted(set(latents) & set(self.concept(a)))
+        shared = sorted(set(chosen) & true)
         return {"class": a, "expect": twin, "latents": list(latents), "shared": shared, **told}
 
     def _any(self, rng: np.random.Generator) -> str:
         return self.species[int(rng.integers(len(self.species)))]
+
+    def _ridge(self, labels: np.ndarray) -> Probe:
+        """A head in closed form: least squares on the labels, features standardised."""
+        x, probe = torch.cat(self._final()).double(), self.side.probe
+        mean, spread = x.mean(dim=0), x.std(dim=0).clamp_min(1e-6)
+        z = (x - mean) / spread
+        y = torch.nn.functional.one_hot(torch.from_numpy(labels), len(SPECIES)).double()
+        gram = z.T @ z / len(z) + RIDGE * torch.eye(z.shape[1], dtype=z.dtype)
+        weight = torch.linalg.solve(gram, z.T @ (y - y.mean(dim=0)) / len(z)) / spread[:, None]
+        bias = y.mean(dim=0) - mean @ weight
+        return Probe(
+            "classification",
+            tuple(SPECIES),
+            weight.float(),
+            bias.float(),
+            probe.reads,
+            probe.backbone_digest,
+        )
 
     def _final(self) -> list[torch.Tensor]:
         """What the head reads of every selection picture."""

@@ -50,6 +50,8 @@ def power_of(
 ) -> dict[str, Any]:
     """Test one species' attribute, chosen on other pictures, against its twin.
 
+    ``predicted`` is the sum of the chosen latents' attributions, on the pictures that chose them.
+
     Args:
         elsewhere: pictures of other species.
         n: pictures to test on.
@@ -67,14 +69,14 @@ def power_of(
     if not told["eligible"]:
         return told
     chosen = of_twins(side, selection, species, bird.twin)
-    told["latents"] = list(chosen)
+    told |= {"latents": list(chosen), "predicted": sum(chosen.values())}
     if not chosen:
         return told | {"verdict": "none chosen", "reasons": ["no latent leaves with the attribute"]}
     return told | experiment(
         side,
         species,
         bird.twin,
-        chosen,
+        tuple(chosen),
         _first(test(species), n),
         elsewhere,
         n_controls=controls,

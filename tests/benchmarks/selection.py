@@ -22,8 +22,11 @@ Latents = tuple[int, ...]
 
 def by_attribution(
     bench: Bench, shown: LayerOutput, twins: LayerOutput | None, top: int = TOP
-) -> Latents:
-    """The latents on which a margin rests most; with twins, those that leave with the attribute."""
+) -> dict[int, float]:
+    """The latents on which a margin rests most, with their attributions, in nats.
+
+    With twins only those that leave with the attribute.
+    """
     batches = (
         (LayerOutput(tokens, shown.n_prefix), None) for tokens in torch.split(shown.tokens, BATCH)
     )
@@ -33,10 +36,10 @@ def by_attribution(
         before, after = (measure(bench.dictionary, [part.patches]) for part in (shown, twins))
         lost = twin_loss(before, after)
         chosen = [i for i in chosen if lost[i] > LOST]
-    return tuple(chosen)
+    return {i: float(found.values[i]) for i in chosen}
 
 
-def of_twins(side: Side, pool: Pool, species: str, twin: str, top: int = TOP) -> Latents:
+def of_twins(side: Side, pool: Pool, species: str, twin: str, top: int = TOP) -> dict[int, float]:
     """The attribute in which a species differs from its twin, by attribution and twins."""
     return by_attribution(side.bench(species, twin), pool(species), pool(species, twin=True), top)
 

@@ -46,17 +46,19 @@ def _nulls(figures: dict[str, Any]) -> Iterator[Row]:
 
 
 def _power(figures: dict[str, Any]) -> Iterator[Row]:
-    interval = figures["interval"]
-    yield (
-        "all",
-        f"{figures['supported']} of {figures['n']}",
-        _share(figures["share"]),
-        (_interval(interval) if interval else "–"),
-    )
-    for side, (found, n) in figures["by_side"].items():
-        yield side, f"{found} of {n}", _share(found / n), ""
+    rates = {
+        "pairs, by the value that carries more": figures["pairs"],
+        **{f"… {side}": rate for side, rate in figures["pairs_by_side"].items()},
+        "both values of each pair": figures["values"],
+    }
+    for name, rate in rates.items():
+        if rate["n"]:
+            found = f"{rate['supported']} of {rate['n']}"
+            yield name, found, _share(rate["share"]), _interval(rate["interval"])
     for one in figures["failed"]:
-        yield one["pair"], one["verdict"], ", ".join(one["reasons"] or []), f"p {one['p']}"
+        which = "" if one["of_pair"] else " (the other value)"
+        reasons = ", ".join(one["reasons"])
+        yield f"{one['pair']}: {one['attribute']}{which}", one["verdict"], reasons, ""
     for one in figures["left_out"]:
         told = f"told apart {one['told_apart']:.2f}, patches swapped {one['swapped']:.2f}"
         yield one["pair"], "left out", told, ""
@@ -98,6 +100,7 @@ _NULLS = ("", "n", "refused", "supported", "95 %", "refuted", "p ≤ 0.05", "p �
 _TABLES: dict[str, tuple[Row, Callable[[dict[str, Any]], Iterator[Row]]]] = {
     "nulls-a": (_NULLS, _nulls),
     "nulls-b": (_NULLS, _nulls),
+    "nulls-raw": (_NULLS, _nulls),
     "power": (("", "supported", "share", "95 %"), _power),
     "coverage": (("95 % intervals of", "cover"), _coverage),
     "specificity": (
