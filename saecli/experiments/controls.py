@@ -35,6 +35,8 @@ class ControlSettings:
     n: int = 99  # of each kind: p ≥ 0.01 (Davison & Hinkley 1997, section 4.2.5)
     sibling: float = 0.5  # signature correlation above which a latent shares the feature
     pool: int = 30  # nearest latents to each target latent that sets are drawn from
+    margins: int = 32  # random ones, a backward pass each, that influence is measured on
+    influence_images: int = 32  # pictures that it is measured on: enough for a ranking
 
 
 DEFAULTS = ControlSettings()

@@ -17,16 +17,19 @@ import torch
 
 from saecli.backbones.protocol import LayerOutput
 from saecli.experiments.arms import Encoded, LatentArm
+from saecli.experiments.controls import DEFAULTS, ControlSettings
 from saecli.experiments.runner import Bench
-
-MARGINS = 32  # random contrasts of the classes, each a backward pass; with fewer classes, as many
-IMAGES = 32  # pictures that it is measured on
 
 Floats = npt.NDArray[np.float64]
 
 
 def influence(
-    bench: Bench, target: LatentArm, batches: Iterable[LayerOutput], *, seed: int
+    bench: Bench,
+    target: LatentArm,
+    batches: Iterable[LayerOutput],
+    *,
+    seed: int,
+    settings: ControlSettings = DEFAULTS,
 ) -> Floats:
     """First-order effect of the target's edit along each latent's direction on random margins.
 
@@ -35,18 +38,19 @@ def influence(
     target's edit, so that a latent's figure is −Σ_p ‖edit_p‖ · (gradient_p · W_dec[l]).
 
     Args:
-        batches: pictures at the edited layer; the first :data:`IMAGES` are used.
+        batches: pictures at the edited layer; the first are used.
         seed: of the margins.
+        settings: how many pictures, and how many margins; with fewer classes, as many as these.
 
     Returns:
         (n_latents, n_margins), sums over the pictures, in nats.
     """
     n_classes, dictionary = len(bench.probe.classes), bench.dictionary
     rng = np.random.default_rng(seed)
-    weights = rng.normal(size=(min(MARGINS, n_classes), n_classes))
+    weights = rng.normal(size=(min(settings.margins, n_classes), n_classes))
     margins = torch.from_numpy(weights - weights.mean(axis=1, keepdims=True)).float()
     along = torch.zeros(len(margins), dictionary.d_model, dtype=torch.float32)
-    left = IMAGES
+    left = settings.influence_images
     for output in batches:
         if left <= 0:
             break

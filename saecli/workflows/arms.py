@@ -55,7 +55,13 @@ def arms_of(catalog: Catalog, trial: Trial, prefixes: "Prefixes") -> "list[Arm]"
         latents,
         seed=plan.seed,
         settings=plan.controls,
-        influence=influence(trial.bench, target, (prefixes[i] for i in batches), seed=plan.seed),
+        influence=influence(
+            trial.bench,
+            target,
+            (prefixes[i] for i in batches),
+            seed=plan.seed,
+            settings=plan.controls,
+        ),
     )
     others = other_latents(target, sets, seed=plan.seed)
     random = random_directions(target, plan.controls.n, seed=plan.seed)

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from saecli.backbones.protocol import LayerOutput
-from saecli.experiments import influence as module
 from saecli.experiments.controls import ControlSettings, match_latents
 from saecli.experiments.influence import influence
 from tests.experiments.conftest import LAYER, N_CLASSES, N_LATENTS
@@ -44,10 +43,10 @@ def test_it_is_the_slope_of_a_margin_along_the_latent(dinov2_lab, task):
         np.testing.assert_allclose(found[latent], slope.numpy(), rtol=0.05, atol=0.02 * largest)
 
 
-def test_only_the_first_pictures_count(lab, monkeypatch):
+def test_only_the_first_pictures_count(lab):
     bench, target = lab.bench(), lab.target()
-    monkeypatch.setattr(module, "IMAGES", 6)
-    few = influence(bench, target, batches(lab), seed=0)
+    settings = ControlSettings(influence_images=6)
+    few = influence(bench, target, batches(lab), seed=0, settings=settings)
     output = lab.backbone.record(lab.pixels[:6], LAYER)
     np.testing.assert_allclose(
         influence(bench, target, [output], seed=0), few, rtol=1e-3, atol=1e-4
