@@ -2,8 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from saecli.errors import SaecliError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -51,3 +56,24 @@ class Grid:
                 usage=True,
             )
         return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseMaps:
+    """Where S latents fire on M images, averaged over the cells of a grid that backbones share.
+
+    Sparse, latent by latent: latent l owns entries ``start[l]:start[l + 1]``, ordered by column.
+
+    Attributes:
+        images: (M,) int64, ascending positions in the image set.
+        n_cells: C, cells of each image, row-major.
+        start: (S + 1,) int64.
+        column: (E,) unsigned: an image's place among the M, times C, plus the cell.
+        value: (E,) float16: mean activation of the cell's patches, SAE units.
+    """
+
+    images: "NDArray[np.int64]"
+    n_cells: int
+    start: "NDArray[np.int64]"
+    column: "NDArray[np.unsignedinteger[Any]]"
+    value: "NDArray[np.float16]"

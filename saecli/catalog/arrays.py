@@ -3,10 +3,13 @@
 import json
 import zlib
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from saecli.grid import CoarseMaps
 
 _LENGTH = 4  # bytes of the header's length, little-endian
 
@@ -57,3 +60,40 @@ def unpack_arrays(data: bytes) -> dict[str, NDArray[Any]]:
         arrays[name] = np.frombuffer(raw, dtype, count=count, offset=start).reshape(shape)
         start += arrays[name].nbytes
     return arrays
+
+
+def pack_signature(maxima: NDArray[Any], coarse: CoarseMaps | None) -> bytes:
+    """A profile's signatures: (n_latents, M) maxima in float16, and coarse maps where there are.
+
+    NumPy's own files: one array, or several by name.
+    """
+    packed = BytesIO()
+    rows = maxima.astype(np.float16)
+    if coarse is None:
+        np.save(packed, rows, allow_pickle=False)
+    else:
+        np.savez(
+            packed,
+            maxima=rows,
+            images=coarse.images.astype("<i4"),
+            n_cells=np.int32(coarse.n_cells),
+            start=coarse.start.astype("<i8"),
+            column=coarse.column,
+            value=coarse.value,
+        )
+    return packed.getvalue()
+
+
+def unpack_signature(data: bytes) -> tuple[NDArray[np.float16], CoarseMaps | None]:
+    """Both parts again."""
+    found = np.load(BytesIO(data), allow_pickle=False)
+    if isinstance(found, np.ndarray):
+        return found, None
+    with found:
+        return found["maxima"], CoarseMaps(
+            images=found["images"].astype(np.int64),
+            n_cells=int(found["n_cells"]),
+            start=found["start"],
+            column=found["column"],
+            value=found["value"],
+        )

@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, delete, insert, select
 from sqlalchemy.orm import Session
 
-from saecli.catalog.arrays import pack_map
+from saecli.catalog.arrays import pack_map, pack_signature
 from saecli.catalog.artifacts import store_artifact
 from saecli.catalog.dictionaries import DictionaryInfo
 from saecli.catalog.images import ImageSetInfo, image_ids
@@ -19,6 +18,7 @@ from saecli.catalog.opening import Catalog
 from saecli.catalog.profiles import ProfileInfo, profile_info
 from saecli.catalog.tables import Artifact, LatentExemplar, LatentProfile, Profile
 from saecli.errors import SaecliError
+from saecli.grid import CoarseMaps
 
 BATCH = 1024  # latents per transaction: some 50,000 rows, a fraction of a second
 
@@ -65,6 +65,7 @@ class ProfileArrays:
     exemplars: Mapping[str, ExemplarArrays]  # by kind: top, quantile, random
     signature_positions: Integers  # (M,) positions in the image set
     signature: Floats  # (S, M) largest activation on each of these pictures
+    coarse: CoarseMaps | None = None  # where they fire on these pictures
 
 
 def store_profile(
@@ -96,8 +97,6 @@ def store_profile(
         raise ValueError(f"{n_latents} latents profiled, the dictionary has {dictionary.n_latents}")
     if arrays.n_images != image_set.n_images:
         raise ValueError(f"{arrays.n_images} images profiled, the set has {image_set.n_images}")
-    signature = BytesIO()
-    np.save(signature, arrays.signature.astype(np.float16), allow_pickle=False)
     with catalog.writing() as session:
         draft = Profile(
             dictionary_id=dictionary.id,
@@ -110,7 +109,9 @@ def store_profile(
             settings=dict(settings),
             histogram_edges=np.asarray(arrays.edges, "<f8").tobytes(),
             signature_positions=np.asarray(arrays.signature_positions, "<i4").tobytes(),
-            signature_id=store_artifact(session, invocation, signature.getvalue(), "signature").id,
+            signature_id=store_artifact(
+                session, invocation, pack_signature(arrays.signature, arrays.coarse), "signature"
+            ).id,
             invocation_id=invocation,
         )
         session.add(draft)

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from saecli.catalog.arrays import unpack_signature
 from saecli.catalog.artifacts import read_artifact
 from saecli.catalog.profiles import ProfileInfo
 from saecli.catalog.tables import LatentProfile, Profile
+from saecli.grid import CoarseMaps
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,18 @@ def read_signature(
     Raises:
         SaecliError: if they are missing or damaged.
     """
+    positions, maxima, _ = read_patterns(session, profile)
+    return positions, maxima
+
+
+def read_patterns(
+    session: Session, profile: ProfileInfo
+) -> tuple[NDArray[np.int64], NDArray[np.float16], CoarseMaps | None]:
+    """The signatures as `read_signature`, and the latents' coarse maps where the profile has some.
+
+    Raises:
+        SaecliError: if they are missing or damaged.
+    """
     row = session.get_one(Profile, profile.id)
-    signature = np.load(BytesIO(read_artifact(session, row.signature_id)), allow_pickle=False)
-    return np.frombuffer(row.signature_positions, "<i4").astype(np.int64), signature
+    maxima, coarse = unpack_signature(read_artifact(session, row.signature_id))
+    return np.frombuffer(row.signature_positions, "<i4").astype(np.int64), maxima, coarse

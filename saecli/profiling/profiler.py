@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from saecli.errors import SaecliError
+from saecli.grid import CoarseMaps
+from saecli.profiling.coarse import CoarseGathering
 from saecli.profiling.encoding import encode_group, regroup
 from saecli.profiling.exemplars import Shortlist
 from saecli.profiling.maps import PatchMaps
@@ -45,6 +47,8 @@ class ProfileSettings:
     """SAE units; the last bin counts larger activations too."""
     signature_images: int = 2048
     """Images of the signature; all where the set has no more."""
+    coarse_side: int = 4
+    """Rows and columns of the grid on which latents of different backbones are compared."""
     seed: int = 0
 
 
@@ -76,6 +80,7 @@ class Profile:
         maps: patch maps of all of these.
         signature_images: (M,) int64, ascending image indices.
         signature: (S, M) float16, maximum over each of those images' patches.
+        coarse: where each latent fires on those images.
     """
 
     n_images: int
@@ -98,6 +103,7 @@ class Profile:
     maps: PatchMaps
     signature_images: NDArray[np.int64]
     signature: NDArray[np.float16]
+    coarse: CoarseMaps
 
     @property
     def density(self) -> NDArray[np.float64]:
@@ -139,6 +145,13 @@ def profile(
     statistics = Statistics(n_latents, edges)
     shortlist = Shortlist(n_latents, settings.n_exemplars, settings.n_sample, settings.seed)
     signatures = Signatures(n_latents, settings.signature_images, most_images, settings.seed)
+    coarse = CoarseGathering(
+        n_latents,
+        dictionary.identity.grid,
+        settings.signature_images,
+        settings.coarse_side,
+        settings.seed,
+    )
     n_images, n_patches = 0, 0
     with progress.task("profiling", most_images, "images") as task:
         for images, x in regroup(batches, n_latents):
@@ -150,6 +163,7 @@ def profile(
             statistics.add(firings, peaks)
             shortlist.add(firings, peaks)
             signatures.add(images, peaks)
+            coarse.add(firings)
             n_patches += x.shape[0] * x.shape[1]
             task.advance(len(images))
     if not n_images:
@@ -181,4 +195,5 @@ def profile(
         maps=maps,
         signature_images=signature_images,
         signature=signature,
+        coarse=coarse.finish(),
     )

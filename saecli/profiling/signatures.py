@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from saecli.profiling.draws import uniform_bits
 from saecli.profiling.statistics import Peaks
 
-_LARGEST_HALF = float(np.finfo(np.float16).max)
+LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 def choose_signature_images(n_images: int, size: int, seed: int) -> NDArray[np.int64]:
@@ -18,7 +18,7 @@ def choose_signature_images(n_images: int, size: int, seed: int) -> NDArray[np.i
     The price: in a set larger than ``size`` a latent that fires on a share q of the images has
     about q · size of them in its signature, and below 20 it can't be compared.
     """
-    return _smallest(np.arange(n_images, dtype=np.int64), size, seed)
+    return smallest(np.arange(n_images, dtype=np.int64), size, seed)
 
 
 class Signatures:
@@ -42,7 +42,7 @@ class Signatures:
     def add(self, images: NDArray[np.int64], peaks: Peaks) -> None:
         """Take in a group of images, (G,) ascending; groups come in image order."""
         held = self._image[self._image >= 0]
-        chosen = _smallest(np.concatenate([held, images]), len(self._image), self._seed)
+        chosen = smallest(np.concatenate([held, images]), len(self._image), self._seed)
         self._image[~np.isin(self._image, chosen)] = -1
         entering = np.isin(images, chosen)
         columns = np.flatnonzero(self._image < 0)[: np.count_nonzero(entering)]
@@ -52,7 +52,7 @@ class Signatures:
         column[entering] = columns
         place = column[peaks.row]
         kept = place >= 0
-        self._value[peaks.latent[kept], place[kept]] = np.minimum(peaks.value[kept], _LARGEST_HALF)
+        self._value[peaks.latent[kept], place[kept]] = np.minimum(peaks.value[kept], LARGEST_HALF)
 
     def finish(self) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """The images (M,), ascending, and the maxima (S, M)."""
@@ -63,7 +63,7 @@ class Signatures:
         return self._image[order], self._value[:, order]
 
 
-def _smallest(images: NDArray[np.int64], size: int, seed: int) -> NDArray[np.int64]:
+def smallest(images: NDArray[np.int64], size: int, seed: int) -> NDArray[np.int64]:
     """The ``size`` images with the smallest hashes, ascending; ties to the lower image."""
     if len(images) <= size:
         return images

@@ -121,6 +121,7 @@ def _arrays(profile: "Profile") -> ProfileArrays:
         },
         signature_positions=profile.signature_images,
         signature=profile.signature,
+        coarse=profile.coarse,
     )
 
 

@@ -14,9 +14,10 @@ from saecli.catalog.images import image_ids, record_image_set
 from saecli.catalog.latents import exemplar_maps, exemplars, histogram, summaries
 from saecli.catalog.profiles import current_profile, get_profile, shared_profiles
 from saecli.catalog.profiling import store_profile
-from saecli.catalog.statistics import read_signature, statistics
+from saecli.catalog.statistics import read_patterns, read_signature, statistics
 from saecli.catalog.tables import Artifact, LatentExemplar, LatentProfile, Profile
 from saecli.errors import SaecliError
+from saecli.grid import CoarseMaps
 from tests.catalog.content import N_IMAGES, N_LATENTS, dense_map, pictures, random_arrays, train
 
 
@@ -85,6 +86,27 @@ def test_only_the_first_exemplars_are_read_on_demand(session, content):
     found = exemplars(session, content.clip, [3], top=2)
     assert len(found[3]) == 2
     assert found[3] == exemplars(session, content.clip, [3])[3][:2]
+
+
+def test_coarse_maps_come_back_bit_for_bit_beside_the_signatures(catalog, content):
+    maps = CoarseMaps(
+        images=np.array([0, 2, 5]),
+        n_cells=4,
+        start=np.array([0, 2, 2, 3]),
+        column=np.array([0, 11, 4], np.uint16),
+        value=np.array([0.5, 2, 1.25], np.float16),
+    )
+    newer = store(catalog, content, arrays=replace(content.arrays, coarse=maps))
+    with catalog.reading() as session:
+        _, signature, got = read_patterns(session, newer)
+        np.testing.assert_array_equal(signature, content.arrays.signature)
+        for part in ("images", "n_cells", "start", "column", "value"):
+            np.testing.assert_array_equal(getattr(got, part), getattr(maps, part))
+            assert np.asarray(getattr(got, part)).dtype == np.asarray(getattr(maps, part)).dtype
+
+
+def test_a_profile_without_coarse_maps_says_so(session, content):
+    assert read_patterns(session, content.profile)[2] is None
 
 
 def test_signatures_come_back_bit_for_bit(session, content):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from saecli.errors import SaecliError
+from saecli.grid import CoarseMaps
 from saecli.profiling import encoding
 from saecli.profiling.maps import PatchMaps
 from saecli.profiling.profiler import Profile, ProfileSettings, profile
@@ -312,8 +313,8 @@ def test_a_set_of_which_nothing_can_be_read_is_refused():
 def assert_same(got: Profile, expected: Profile) -> None:
     for field in fields(Profile):
         a, b = getattr(got, field.name), getattr(expected, field.name)
-        if isinstance(a, PatchMaps):
-            for part in fields(PatchMaps):
+        if isinstance(a, PatchMaps | CoarseMaps):
+            for part in fields(a):
                 np.testing.assert_array_equal(getattr(a, part.name), getattr(b, part.name))
         else:
             np.testing.assert_array_equal(a, b, err_msg=field.name)
