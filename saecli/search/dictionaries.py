@@ -7,10 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
 from saecli.progress import SILENT, Progress
+from saecli.search.evidence import ByMaps, ByMaxima, Evidence, Maps
 from saecli.search.index import SignatureIndex
 from saecli.search.intervals import bca_interval, jackknifed_r, resample_counts, resampled_r
 from saecli.search.matching import MatchSettings, Reason, judge
-from saecli.search.null import group_codes, null_maxima, p_values
+from saecli.search.null import group_codes, p_values
 
 _DONORS = 16
 """Latents whose permutations make one stratum's null."""
@@ -41,8 +42,8 @@ class Counterparts:
     """The best match of each of a dictionary's S latents in another one.
 
     Attributes:
-        n_images: images of the signatures.
-        n_active: (S,) int64, images on which each latent fires.
+        n_images: images that are compared.
+        n_active: (S,) int64, of these, on which each latent fires.
         best: (S,) int64, the best match; -1 for a latent whose signature is constant.
         score: (S,) float64, its r; NaN there.
         p_value: (S,) float64, of the best match against its stratum's null; NaN for a latent that
@@ -91,6 +92,7 @@ def find_counterparts(
     *,
     groups: ArrayLike | None = None,
     untrained: SignatureIndex | None = None,
+    maps: Maps | None = None,
     settings: MatchSettings | None = None,
     progress: Progress = SILENT,
 ) -> Counterparts:
@@ -105,8 +107,10 @@ def find_counterparts(
     Args:
         source: the dictionary whose latents are looked for.
         target: the dictionary to look in, over the same M images.
-        groups: (M,) labels of any kind, or None; images are permuted within them.
+        groups: labels of any kind of the images that are compared, or None; images are permuted
+            within them.
         untrained: the target's untrained twin, over the same images.
+        maps: coarse maps of all of these, to rank and judge by.
         settings: the rule; the defaults where None.
         progress: told of each stratum.
 
@@ -114,38 +118,49 @@ def find_counterparts(
         SaecliError: if the signatures are over different numbers of images.
     """
     settings = settings or MatchSettings()
-    n_active: NDArray[np.int64] = (source.signatures > 0).sum(axis=1)
-    best, score = _best(source, target)
-    codes = group_codes(groups, source.n_images)
-    p, strata = _pooled_p(source, target, n_active, score, codes, settings, progress)
+    evidence: Evidence = (
+        ByMaxima(source.signatures, target, untrained)
+        if maps is None
+        else ByMaps(
+            *(source.signatures, target, untrained, maps),
+            np.arange(source.n_latents),
+            settings.proposed,
+        )
+    )
+    latents, scores = evidence.search(1)
+    best, score = latents[:, 0], scores[:, 0]
+    codes = group_codes(groups, evidence.n_images)
+    p, strata = _pooled_p(evidence, score, codes, settings, progress)
     adjusted = np.full(len(p), np.nan)
     tested = np.isfinite(p)
     if tested.any():
         adjusted[tested] = false_discovery_control(p[tested])
     hopeful = np.flatnonzero((adjusted <= settings.level) & (score >= settings.min_r))
-    twin_best, twin_score = (None, None) if untrained is None else _best(source, untrained)
+    twins = evidence.search_untrained()
     ci, lead = np.full((len(p), 2), np.nan), np.full(len(p), np.nan)
     rng = np.random.default_rng([settings.seed, 1])
-    counts = resample_counts(source.n_images, settings.n_resamples, rng)
+    counts = resample_counts(evidence.n_images, settings.n_resamples, rng)
     tail = (1 - settings.confidence) / 2
     for start in range(0, len(hopeful), _PAIRS):
         pairs = hopeful[start : start + _PAIRS]
-        ours, theirs = source.signatures[pairs], target.signatures[best[pairs]]
-        resampled = resampled_r(counts, ours, theirs)
-        jackknifed = jackknifed_r(ours, theirs)
+        ours, theirs = evidence.sources(pairs), evidence.targets(best[pairs])
+        resampled = resampled_r(counts, ours, theirs, evidence.cells)
+        jackknifed = jackknifed_r(ours, theirs, evidence.cells)
         ci[pairs] = bca_interval(score[pairs], resampled, jackknifed, settings.confidence)
-        if untrained is not None and twin_best is not None:
-            twins = resampled_r(counts, ours, untrained.signatures[twin_best[pairs]])
-            lead[pairs] = np.quantile(resampled - twins, tail, axis=0)
+        if twins is not None:
+            beside = evidence.untrained(twins[0][pairs, 0])
+            other = resampled_r(counts, ours, beside, evidence.cells)
+            lead[pairs] = np.quantile(resampled - other, tail, axis=0)
     reasons = tuple(
         judge(int(active), float(value), float(low), settings)
-        for active, value, low in zip(n_active, adjusted, ci[:, 0], strict=True)
+        for active, value, low in zip(evidence.n_active, adjusted, ci[:, 0], strict=True)
     )
     found = np.array([reason is None for reason in reasons], dtype=bool)
+    twin_score = None if twins is None else twins[1][:, 0]
     beyond = None if twin_score is None else found & (lead > 0) & np.isfinite(twin_score)
     return Counterparts(
-        n_images=source.n_images,
-        n_active=n_active,
+        n_images=evidence.n_images,
+        n_active=evidence.n_active,
         best=best,
         score=score,
         p_value=p,
@@ -158,26 +173,18 @@ def find_counterparts(
     )
 
 
-def _best(
-    source: SignatureIndex, other: SignatureIndex
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    latents, scores = other.search(source.signatures, 1)
-    return latents[:, 0], scores[:, 0]
-
-
 def _pooled_p(
-    source: SignatureIndex,
-    target: SignatureIndex,
-    n_active: NDArray[np.int64],
+    evidence: Evidence,
     score: NDArray[np.float64],
     groups: NDArray[np.int64],
     settings: MatchSettings,
     progress: Progress,
 ) -> tuple[NDArray[np.float64], tuple[Stratum, ...]]:
     p = np.full(len(score), np.nan)
+    n_active = evidence.n_active
     tested = np.flatnonzero((n_active >= settings.min_active) & np.isfinite(score))
     octave = np.log2(n_active[tested] / settings.min_active).astype(np.int64)
-    main = _main_group(source.signatures[tested], groups)
+    main = _main_group(evidence, tested, groups)
     keys, member = np.unique(np.stack([octave, main]), axis=1, return_inverse=True)
     strata = []
     with progress.task("permuting", keys.shape[1], "strata") as task:
@@ -187,10 +194,7 @@ def _pooled_p(
             donors = rng.choice(latents, min(_DONORS, len(latents)), replace=False)
             each = -(-settings.n_permutations // len(donors))
             maxima = np.concatenate(
-                [
-                    null_maxima(source.signatures[donor], target.rows, groups, each, rng)
-                    for donor in donors
-                ]
+                [evidence.null(int(donor), groups, each, rng) for donor in donors]
             )
             p[latents] = p_values(score[latents], maxima)
             strata.append(
@@ -206,10 +210,17 @@ def _pooled_p(
     return p, tuple(strata)
 
 
-def _main_group(signatures: NDArray[np.floating], groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(S,) the group whose images hold the largest sum of each signature; ties to the lower."""
+def _main_group(
+    evidence: Evidence, places: NDArray[np.int64], groups: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """(S,) the group whose images hold the largest sum of each pattern; ties to the lower."""
+    main = np.zeros(len(places), dtype=np.int64)
+    if groups.max() == 0:
+        return main
     members = np.zeros((len(groups), groups.max() + 1), dtype=np.float32)
     members[np.arange(len(groups)), groups] = 1
-    sums = signatures.astype(np.float32) @ members
-    main: NDArray[np.int64] = sums.argmax(axis=1)
+    members = np.repeat(members, evidence.cells, axis=0)
+    for start in range(0, len(places), _PAIRS):
+        block = slice(start, start + _PAIRS)
+        main[block] = (evidence.sources(places[block]).astype(np.float32) @ members).argmax(axis=1)
     return main

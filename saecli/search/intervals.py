@@ -20,21 +20,30 @@ def resample_counts(
 
 
 def resampled_r(
-    counts: NDArray[np.float64], source: ArrayLike, targets: ArrayLike
+    counts: NDArray[np.float64], source: ArrayLike, targets: ArrayLike, cells: int = 1
 ) -> NDArray[np.float64]:
     """Pearson's r in each resample: (B, K).
 
     Of one source (M,) with each target (K, M), or of sources (K, M) each with its own target.
     A resample in which either is constant has no correlation: it counts as r = 0.
+
+    Args:
+        counts: (B, M), of images.
+        source, targets: as said, or (M · cells,) and (K, M · cells): an image's cells in a row.
+        cells: that an image has; they are drawn together.
     """
     s = _scaled(np.atleast_2d(np.asarray(source, dtype=np.float64)))
     t = _scaled(np.asarray(targets, dtype=np.float64))
     n = counts.sum(axis=1, keepdims=True)
-    mean_s, mean_t = counts @ s.T / n, counts @ t.T / n
-    var_s = counts @ (s**2).T / n - mean_s**2
-    var_t = counts @ (t**2).T / n - mean_t**2
-    covariance = counts @ (s * t).T / n - mean_s * mean_t
-    return _ratio(covariance, var_s, var_t)
+
+    def drawn(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        means: NDArray[np.float64] = counts @ _of_images(values, cells).T / n
+        return means
+
+    mean_s, mean_t = drawn(s), drawn(t)
+    var_s = drawn(s**2) - mean_s**2
+    var_t = drawn(t**2) - mean_t**2
+    return _ratio(drawn(s * t) - mean_s * mean_t, var_s, var_t)
 
 
 def bca_interval(
@@ -72,20 +81,27 @@ def bca_interval(
     return np.array(limits, dtype=np.float64).reshape(-1, 2)
 
 
-def jackknifed_r(source: ArrayLike, targets: ArrayLike) -> NDArray[np.float64]:
+def jackknifed_r(source: ArrayLike, targets: ArrayLike, cells: int = 1) -> NDArray[np.float64]:
     """Pearson's r with each image left out in turn: (M, K); sources as in ``resampled_r``."""
     s = _scaled(np.atleast_2d(np.asarray(source, dtype=np.float64)))
     t = _scaled(np.asarray(targets, dtype=np.float64))
-    n = s.shape[1] - 1
+    n = s.shape[1] // cells - 1
 
     def left_out(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        means: NDArray[np.float64] = (values.sum(axis=1, keepdims=True) - values) / n
+        images = _of_images(values, cells)
+        means: NDArray[np.float64] = (images.sum(axis=1, keepdims=True) - images) / n
         return means
 
     mean_s, mean_t = left_out(s), left_out(t)
     var_s = left_out(s**2) - mean_s**2
     var_t = left_out(t**2) - mean_t**2
     return _ratio(left_out(s * t) - mean_s * mean_t, var_s, var_t).T
+
+
+def _of_images(values: NDArray[np.float64], cells: int) -> NDArray[np.float64]:
+    """(K, M): the mean over each image's cells."""
+    means: NDArray[np.float64] = values.reshape(len(values), -1, cells).mean(axis=2)
+    return means
 
 
 def _scaled(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Find a latent's concept, or all of a dictionary's, in another dictionary."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import reduce
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -21,8 +22,9 @@ from saecli.catalog.profiles import (
     profile_over,
     shared_profiles,
 )
-from saecli.catalog.statistics import read_signature
+from saecli.catalog.statistics import read_patterns
 from saecli.errors import SaecliError
+from saecli.grid import CoarseMaps
 from saecli.progress import Progress
 from saecli.records import (
     CompareReport,
@@ -32,11 +34,13 @@ from saecli.records import (
     OneWay,
 )
 from saecli.refs import Concept, latent_ref
+from saecli.search.coarse import CoarseIndex
 from saecli.search.dictionaries import Counterparts, find_counterparts
+from saecli.search.evidence import Maps
 from saecli.search.index import SignatureIndex
 from saecli.search.matching import Comparison, MatchSettings, compare_latent
 
-METHOD = "pearson_of_image_maxima"
+BY_MAXIMA, BY_MAPS = "pearson_of_image_maxima", "pearson_of_patch_maps"
 EXEMPLARS = 4
 
 
@@ -65,9 +69,11 @@ def compare(
             shared.target,
             top=top,
             untrained=shared.untrained,
+            maps=shared.maps,
+            latent=source.latents[0],
             settings=settings,
         )
-        report = _report(session, info, other, source, found)
+        report = _report(session, info, other, source, found, shared.method)
     with catalog.writing() as session:
         add_comparison(
             session,
@@ -79,20 +85,26 @@ def compare(
     return report
 
 
+@dataclass(frozen=True, eq=False)
 class Shared:
-    """Signatures of two dictionaries, and of the second's untrained twin, over one image set."""
+    """Patterns of two dictionaries, and of the second's untrained twin, over one image set.
 
-    def __init__(
-        self,
-        profile: ProfileInfo,
-        source: SignatureIndex,
-        target: SignatureIndex,
-        untrained: SignatureIndex | None,
-    ) -> None:
-        self.profile = profile
-        self.source = source
-        self.target = target
-        self.untrained = untrained
+    Attributes:
+        profile: the source's, for the image set.
+        source, target, untrained: signatures; the twin's are None where it has none.
+        maps: coarse maps, where all of these have them.
+    """
+
+    profile: ProfileInfo
+    source: SignatureIndex
+    target: SignatureIndex
+    untrained: SignatureIndex | None
+    maps: Maps | None
+
+    @property
+    def method(self) -> str:
+        """What r is of."""
+        return BY_MAXIMA if self.maps is None else BY_MAPS
 
     @classmethod
     def open(cls, session: Session, info: DictionaryInfo, other: DictionaryInfo) -> "Shared":
@@ -102,8 +114,8 @@ class Shared:
             SaecliError: if the signatures are over different pictures.
         """
         mine, theirs = shared_profiles(session, info, other)
-        positions, signature = read_signature(session, mine)
-        other_positions, other_signature = read_signature(session, theirs)
+        positions, signature, coarse = read_patterns(session, mine)
+        other_positions, other_signature, other_coarse = read_patterns(session, theirs)
         if not np.array_equal(positions, other_positions):
             raise SaecliError(
                 f"the signatures of '{info.name}' and '{other.name}' are over different pictures "
@@ -113,12 +125,28 @@ class Shared:
             )
         twin = untrained_twin(session, other)
         beside = profile_over(session, twin, mine.image_set) if twin else None
-        untrained = None
+        untrained, twin_coarse = None, None
         if beside is not None:
-            twin_positions, twin_signature = read_signature(session, beside)
+            twin_positions, twin_signature, twin_coarse = read_patterns(session, beside)
             if np.array_equal(twin_positions, positions):
                 untrained = SignatureIndex(twin_signature)
-        return cls(mine, SignatureIndex(signature), SignatureIndex(other_signature), untrained)
+        parts = [coarse, other_coarse, *([twin_coarse] if untrained is not None else [])]
+        return cls(
+            profile=mine,
+            source=SignatureIndex(signature),
+            target=SignatureIndex(other_signature),
+            untrained=untrained,
+            maps=_over_one_set(parts),
+        )
+
+
+def _over_one_set(parts: list[CoarseMaps | None]) -> Maps | None:
+    """Coarse maps over the images that all have; None if one has none, or another grid."""
+    there = [part for part in parts if part is not None]
+    if len(there) < len(parts) or len({part.n_cells for part in there}) > 1:
+        return None
+    images = reduce(np.intersect1d, [part.images for part in there])
+    return Maps(*(CoarseIndex(part).on(images) for part in there))
 
 
 def _check_different(info: DictionaryInfo, other: DictionaryInfo) -> None:
@@ -136,6 +164,7 @@ def _report(
     other: DictionaryInfo,
     source: Concept,
     found: Comparison,
+    method: str,
 ) -> CompareReport:
     indices = [match.index for match in found.matches]
     labels = current_labels(session, other, indices)
@@ -144,7 +173,7 @@ def _report(
     return CompareReport(
         source={"ref": str(source), "label": own.get(source.latents[0])},
         target=other.name,
-        method=METHOD,
+        method=method,
         matches=[
             MatchRow(
                 ref=latent_ref(other.name, match.index),
@@ -186,6 +215,7 @@ def compare_dictionaries(
                 shared.source,
                 shared.target,
                 untrained=shared.untrained,
+                maps=shared.maps,
                 settings=settings,
                 progress=progress,
             )
@@ -193,9 +223,9 @@ def compare_dictionaries(
     return DictionaryComparison(
         source=info.name,
         target=other.name,
-        method=METHOD,
+        method=there.method,
         image_set=there.profile.image_set.name,
-        n_images=there.source.n_images,
+        n_images=there.source.n_images if there.maps is None else there.maps.source.n_images,
         forward=ways[0],
         backward=ways[1],
     )

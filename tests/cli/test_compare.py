@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import pearsonr
 
 from saecli.catalog.dictionaries import get_dictionary
 from saecli.catalog.opening import open_catalog
 from saecli.catalog.profiles import current_profile
 from saecli.catalog.statistics import read_signature
+from saecli.progress import SILENT
 
 
 def signatures(saecli, name):
@@ -19,16 +21,35 @@ def signatures(saecli, name):
         return read_signature(session, profile)[1].astype(np.float64)
 
 
-def test_the_score_is_the_correlation_of_image_maxima_and_the_best_comes_first(saecli_trained):
+def patches(saecli, name):
+    """(48, images · patches): each latent on each patch of the pictures, from the model itself."""
+    from saecli.images.decoding import decode
+    from saecli.workflows.models import backbone_of, load_dictionary
+    from saecli.workflows.pictures import open_pictures
+
+    with open_catalog(saecli.folder / "catalog.db") as catalog, catalog.reading() as session:
+        info = get_dictionary(session, name)
+        dictionary = load_dictionary(catalog, info, "cpu")
+        source = current_profile(session, info).image_set.root
+    backbone = backbone_of(info, SILENT, device="cpu")
+    assert (backbone.grid.rows, backbone.grid.columns) == (4, 4)  # the grid that is compared on
+    files = open_pictures(source, SILENT).files
+    x = torch.stack([backbone.preprocess(decode(file.path)) for file in files])
+    f = dictionary.encode(backbone.record(x, info.layer).patches)
+    return f.flatten(0, 1).T.double().numpy()
+
+
+def test_the_score_is_the_correlation_of_patch_maps_and_the_best_comes_first(saecli_trained):
     busiest = saecli_trained.json("show", "clip")["latents"][0]["ref"]
     found = saecli_trained.json("compare", "--from", busiest, "--to", "dinov2", "--top", "3")
-    source = signatures(saecli_trained, "clip")[int(busiest.split(":")[1])]
-    target = signatures(saecli_trained, "dinov2")
-    varying = [i for i, row in enumerate(target) if row.std() > 0]
-    r = {i: pearsonr(source, target[i]).statistic for i in varying}
-    best = sorted(varying, key=lambda i: (-r[i], i))[:3]
+    source = patches(saecli_trained, "clip")[int(busiest.split(":")[1])]
+    target = patches(saecli_trained, "dinov2")
+    r = {i: pearsonr(source, row).statistic for i, row in enumerate(target) if row.std() > 0}
+    best = sorted(r, key=lambda i: (-r[i], i))[:3]
+    assert found["method"] == "pearson_of_patch_maps"
     assert [match["ref"] for match in found["matches"]] == [f"dinov2:{i}" for i in best]
-    assert [match["score"] for match in found["matches"]] == pytest.approx([r[i] for i in best])
+    expected = pytest.approx([r[i] for i in best], abs=1e-3)  # kept in float16
+    assert [match["score"] for match in found["matches"]] == expected
 
 
 def test_the_document_has_the_keys_that_programs_rely_on(saecli_trained):

@@ -28,6 +28,20 @@ def test_resampled_and_jackknifed_r_are_those_of_the_images_repeated_or_left_out
         np.testing.assert_allclose(got, [pearsonr(s[rest], row[rest])[0] for row in t])
 
 
+def test_an_images_cells_are_drawn_and_left_out_together():
+    cells = 3
+    s, t = pair(20 * cells, 3)
+    t = np.vstack([t, s**2])
+    images = np.arange(20 * cells).reshape(20, cells)
+    counts = resample_counts(20, 15, np.random.default_rng(1))
+    for count, got in zip(counts, resampled_r(counts, s, t, cells), strict=True):
+        drawn = np.repeat(images, count.astype(int), axis=0).ravel()
+        np.testing.assert_allclose(got, [pearsonr(s[drawn], row[drawn])[0] for row in t])
+    for image, got in enumerate(jackknifed_r(s, t, cells)):
+        rest = np.delete(images, image, axis=0).ravel()
+        np.testing.assert_allclose(got, [pearsonr(s[rest], row[rest])[0] for row in t])
+
+
 def test_the_interval_is_scipys_from_the_same_resamples():
     s, t = pair(120, 4)
     counts = resample_counts(120, 2000, np.random.default_rng(0))
