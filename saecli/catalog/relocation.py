@@ -56,8 +56,13 @@ def relocate(catalog: Catalog, folder: Path, progress: Progress = SILENT) -> Rel
 
 
 def _in_place(path: str) -> bool:
-    """Whether a picture is where it was; a built-in one is drawn where it is needed."""
-    return path.startswith(BUILT_IN_PICTURES) or Path(path).is_file()
+    """Whether a picture, or the shard that holds it, is where it was.
+
+    A built-in one is drawn where it is needed.
+    """
+    if path.startswith(BUILT_IN_PICTURES):
+        return True
+    return any(place.is_file() for place in (Path(path), *Path(path).parents))
 
 
 def _find(wanted: set[str], folder: Path, progress: Progress) -> dict[str, Path]:

@@ -98,7 +98,7 @@ Images = Annotated[
     typer.Option(
         "--images",
         metavar="SET",
-        help="A folder, a file of paths, or fieldguide:train or fieldguide:test.",
+        help="A folder, a file of paths, tar or Parquet shards, or fieldguide:train or :test.",
     ),
 ]
 AnyImages = Annotated[
@@ -106,7 +106,7 @@ AnyImages = Annotated[
     typer.Option(
         "--images",
         metavar="SET",
-        help="A folder, a file of paths, or fieldguide:train or fieldguide:test.",
+        help="A folder, a file of paths, tar or Parquet shards, or fieldguide:train or :test.",
         show_default=False,
     ),
 ]

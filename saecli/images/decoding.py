@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from saecli.errors import SaecliError
+from saecli.images.containers import MemberError, container_of, member_size, read_member
 
 MAX_PIXELS = 89_478_485
 """Largest picture that is decoded: a quarter of a gigabyte as RGB, Pillow's own warning line."""
@@ -50,7 +51,9 @@ def read_bytes(path: Path) -> bytes:
         UnreadableImage: if it can't be read, or is empty.
     """
     try:
-        data = path.read_bytes()
+        data = _bytes_at(path)
+    except MemberError as error:
+        raise UnreadableImage(f"'{path}' can't be read: {error}", "leave it out") from error
     except OSError as error:
         raise UnreadableImage(
             f"'{path}' can't be read ({error.strerror})", "check that it exists and is readable"
@@ -58,6 +61,17 @@ def read_bytes(path: Path) -> bytes:
     if not data:
         raise UnreadableImage(f"'{path}' is an empty file", "replace it or leave it out")
     return data
+
+
+def _bytes_at(path: Path) -> bytes:
+    """A file's bytes, or those of a picture inside a container."""
+    try:
+        return path.read_bytes()
+    except (NotADirectoryError, FileNotFoundError):
+        container = container_of(path)
+        if container is None:
+            raise
+        return read_member(container, path.relative_to(container).as_posix())
 
 
 def decode_bytes(data: bytes, name: str) -> Image.Image:
@@ -86,7 +100,8 @@ def decode_bytes(data: bytes, name: str) -> Image.Image:
 def upright_size(path: Path) -> tuple[int, int] | None:
     """(width, height) in pixels with EXIF applied, from the header; None if it can't be read."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        opened = path if path.is_file() else io.BytesIO(read_bytes(path))
+        with Image.open(opened, formats=FORMATS) as image:
             width, height = image.size
             turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
             return (height, width) if turned else (width, height)
@@ -104,11 +119,14 @@ def content_hash(path: Path) -> str:
 
 
 def size_of_file(path: Path) -> int:
-    """Bytes of the file, 0 where there is none."""
+    """Bytes of the file; 0 where there is none, and for a row of a table."""
     try:
         return path.stat().st_size
     except OSError:
-        return 0
+        container = container_of(path)
+        if container is None:
+            return 0
+        return member_size(container, path.relative_to(container).as_posix())
 
 
 def thumbnail(image: Image.Image, longest: int = 128) -> bytes:

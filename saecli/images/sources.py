@@ -2,15 +2,16 @@
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from saecli.errors import SaecliError, one_of
-from saecli.images.ade20k import ANNOTATIONS, OBJECT_INFO, object_names
+from saecli.images.ade20k import OBJECT_INFO, object_names
+from saecli.images.containers import is_container
+from saecli.images.folders import CLASSES_FILE, SUFFIXES, walk
+from saecli.images.shards import expand, find_containers, list_members
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-CLASSES_FILE = "classes.txt"
 LABELS_FILE = "labels.csv"
 
 
@@ -47,19 +48,32 @@ def open_source(spec: str | Path) -> ImageSource:
     ADE20K's table of classes. Paths in a list are
     relative to the list.
 
-    Labels come from labels.csv in the root (columns `file` and `label`), else from class folders
-    (where two or more folders of the first level hold pictures, each is a class), else there are
-    none.
+    A folder without pictures may hold shards instead: tar files (WebDataset's layout or any
+    other), Parquet files, or Hugging Face datasets that were saved to disk. One such file is a set
+    too, and so is `shard-{000..009}.tar`.
+
+    Labels come from labels.csv in the root (columns `file` and `label`), else from the shards, else
+    from class folders (where two or more folders of the first level hold pictures, each is a
+    class), else there are none.
 
     Raises:
         SaecliError: if there is no such folder or list, it names no picture, a listed picture is
             missing, a name isn't valid Unicode, or labels.csv doesn't fit the pictures.
     """
     path = Path(spec).expanduser()
+    labels: dict[str, str] | None = None
     if path.is_dir():
-        root, paths = path, dict(_walk(path))
+        root, paths = path, dict(walk(path))
+        if not paths:
+            paths, labels = list_members(root, find_containers(root))
+    elif path.is_file() and is_container(path):
+        root = path
+        paths, labels = list_members(root, [path])
     elif path.is_file():
         root, paths = path.parent, _read_list(path)
+    elif shards := expand(str(spec)):
+        root = Path(os.path.commonpath([shard.parent for shard in shards]))
+        paths, labels = list_members(root, shards)
     else:
         raise SaecliError(
             f"there is no folder or list of pictures at '{spec}'",
@@ -72,7 +86,8 @@ def open_source(spec: str | Path) -> ImageSource:
         )
     for name in paths:
         _check_unicode(name)
-    labels = _labels(root, paths)
+    if labels is None or (root / LABELS_FILE).is_file():
+        labels = _labels(root, paths)
     files = (ImageFile(paths[name], name, labels.get(name)) for name in sorted(paths))
     return ImageSource(str(spec), root, tuple(files))
 
@@ -173,39 +188,12 @@ def read_labels(file: Path, source: ImageSource) -> ImageSource:
     return replace(source, files=tuple(files))
 
 
-def _walk(root: Path) -> Iterator[tuple[str, Path]]:
-    """(name, path) of every picture below the root; links are followed, each folder once."""
-    seen = {os.path.realpath(root)}
-    pending = [(root, (root / CLASSES_FILE).is_file())]
-    while pending:
-        folder, has_classes_above = pending.pop()
-        for entry in _entries(folder):
-            if entry.name.startswith("."):
-                continue
-            path = Path(entry.path)
-            if entry.is_dir():
-                holds_classes = (path / CLASSES_FILE).is_file()
-                is_masks = holds_classes or (entry.name == "masks" and has_classes_above)
-                is_masks |= entry.name == ANNOTATIONS and (folder / OBJECT_INFO).is_file()
-                real = os.path.realpath(path)
-                if not is_masks and real not in seen:
-                    seen.add(real)
-                    pending.append((path, has_classes_above))
-            elif path.suffix.lower() in SUFFIXES and entry.is_file():
-                yield path.relative_to(root).as_posix(), path
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise SaecliError(
-            f"the folder {folder} can't be read ({error.strerror})", "check its permissions"
-        ) from error
-
-
 def _read_list(file: Path) -> dict[str, Path]:
+    if file.name.lower().endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")):
+        raise SaecliError(
+            f"'{file}' is a compressed tar archive, which can't be read in places",
+            "write it uncompressed, or unpack it",
+        )
     if file.suffix.lower() in SUFFIXES:
         raise SaecliError(
             f"'{file}' is a single picture",

@@ -68,7 +68,10 @@ def _without_copies(source: ImageSource, progress: Progress) -> ImageSource:
     sizes = Counter(size_of_file(file.path) for file in source.files)
     kept: dict[tuple[str | None, str], ImageFile] = {}
     for file in source.files:
-        alone = sizes[size_of_file(file.path)] == 1
+        size = size_of_file(file.path)
+        alone = (
+            size == 0 or sizes[size] == 1
+        )  # a row of a table tells its size only when it is read
         kept.setdefault((file.label, file.name if alone else _bytes_of(file)), file)
     n_copies = len(source.files) - len(kept)
     if n_copies:
