@@ -15,6 +15,17 @@ ARMS = {
     "manual": "manual",
 }
 
+REASONS = {
+    "no_baseline_margin": "nothing to lower",
+    "effect_below_smallest": "effect too small",
+    "interval_reaches_smallest": "effect perhaps too small",
+    "controls_do_as_much": "controls do as much",
+    "no_controls": "no controls",
+    "not_specific": "not specific",
+    "nothing_without_class": "nothing without the class",
+}
+"""What stands against *supported*, in a few words each."""
+
 
 def family_table(report: FamilyReport) -> RenderableType:
     """The hypotheses, what was chosen for them, and in segmentation the paper's table."""
@@ -45,7 +56,7 @@ def _hypotheses(report: FamilyReport) -> RenderableType:
     parts.add_words(table, "lower", least=8)
     parts.add_words(table, "at")
     parts.add_numbers(table, "effect, nats", "95 % interval", "p", "Holm", "BH")
-    table.add_column("verdict", no_wrap=True)
+    parts.add_words(table, "verdict", least=14)
     for one in report.experiments:
         favour = f" for {one.expect}" if one.expect else ""
         where = "" if one.scope == "active" else f", {one.scope}"
@@ -66,14 +77,17 @@ def _hypotheses(report: FamilyReport) -> RenderableType:
 
 
 def _verdict(one: KnockoutReport) -> Text:
-    word = parts.verdict(one.verdict)
-    return word if one.registered else word.append(" (exploratory)", style=parts.OPEN)
+    line = parts.verdict(one.verdict)
+    if not one.registered:
+        line.append(" (exploratory)", style=parts.OPEN)
+    against = [REASONS[reason] for reason in one.extras.get("reasons", ())]
+    return line.append(": " + ", ".join(against), style=parts.QUIET) if against else line
 
 
 def _choices(report: FamilyReport) -> RenderableType | None:
     if not report.choices:
         return None
-    table = parts.table("Latents chosen by F1 on pictures of their own")
+    table = parts.table("Chosen by F1 on other pictures")
     parts.add_words(table, "class")
     table.add_column("latents", style=parts.REF, overflow="fold", min_width=10)
     parts.add_numbers(table, "F1", "pictures")

@@ -117,6 +117,7 @@ def family(**changes):
     second = reports.knockout(
         experiment=13, latents=["clip:3"], registered=False, verdict="refuted",
         family=replace(place, holm_p=0.5, bh_p=0.4),
+        extras={"reasons": ["controls_do_as_much", "not_specific"]},
     )  # fmt: skip
     fields = {
         "plan": "[my] plan.toml",
@@ -138,7 +139,8 @@ def test_a_family_has_a_row_for_each_hypothesis():
     (row,) = [line for line in shown.splitlines() if " clip:3 " in line]
     for cell in ("13", "−3.52", "[−3.91, −3.20]", "0.010", "0.500", "0.400", "refuted"):
         assert cell in row
-    assert "exploratory" in shown
+    wide = screen(family_table(family()), 240)
+    assert "refuted (exploratory): controls do as much, not specific" in wide
     assert "saecli show experiment:12" in " ".join(shown.split())
 
 
