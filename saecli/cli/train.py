@@ -99,6 +99,7 @@ def train(
     """Train dictionaries and profile them; without arguments, those of the built-in world."""
     from saecli.render.tables import train_table
     from saecli.sae.settings import n_latents_of
+    from saecli.workflows.together import team
     from saecli.workflows.train import Computing
     from saecli.workflows.variants import variants
 
@@ -147,50 +148,59 @@ def train(
             "resume": resume,
         }
     )
-    with runs.recorded(catalog, "train", details, seed=seed, create=True) as (opened, invocation):
-        where = Computing(device, precision, computing.cache_settings(opened.files, cache))
-        if built_in:
-            from saecli.workflows.built_in import LAYER, train_built_in
+    progress = terminal.progress()
+    with team(device, progress) as joined:
+        if joined is None:  # another process has the catalog and reports
+            return
+        members, place = joined
+        with runs.recorded(catalog, "train", details, seed=seed, create=True) as (
+            opened,
+            invocation,
+        ):
+            where = Computing(place, precision, computing.cache_settings(opened.files, cache))
+            if built_in:
+                from saecli.workflows.built_in import LAYER, train_built_in
 
-            report = train_built_in(
-                opened,
-                invocation,
-                swept,
-                where,
-                terminal.progress(),
-                layer=LAYER if layer is None else layer,
-                n_images=n_images,
-                untrained=untrained,
-                profile=profile,
-                mirrored=sweeps.mirrored(tensorboard, wandb),
-                resume=resume,
-            )
-        else:
-            from saecli.workflows.inputs import recorded_backbone
-            from saecli.workflows.train import Job, default_name, train_dictionary
-
-            named = backbone or (recorded_backbone(store) if store else None)
-            if named is None:
-                raise SaecliError(
-                    "--images needs a --backbone to look at them",
-                    "add one, as in --backbone dinov2:FOLDER",
-                    usage=True,
+                report = train_built_in(
+                    opened,
+                    invocation,
+                    swept,
+                    where,
+                    progress,
+                    layer=LAYER if layer is None else layer,
+                    n_images=n_images,
+                    untrained=untrained,
+                    profile=profile,
+                    mirrored=sweeps.mirrored(tensorboard, wandb),
+                    resume=resume,
+                    team=members,
                 )
-            job = Job(
-                name=name or default_name(named, untrained=untrained),
-                backbone=backbone,
-                images="fieldguide:train" if images is None and store is None else images,
-                layer=layer,
-                variants=swept,
-                n_images=n_images,
-                untrained=untrained,
-                profile=profile,
-                store=store,
-                mirrored=sweeps.mirrored(tensorboard, wandb),
-            )
-            report = train_dictionary(
-                opened, invocation, job, where, terminal.progress(), resume=resume
-            )
+            else:
+                from saecli.workflows.inputs import recorded_backbone
+                from saecli.workflows.train import Job, default_name, train_dictionary
+
+                named = backbone or (recorded_backbone(store) if store else None)
+                if named is None:
+                    raise SaecliError(
+                        "--images needs a --backbone to look at them",
+                        "add one, as in --backbone dinov2:FOLDER",
+                        usage=True,
+                    )
+                job = Job(
+                    name=name or default_name(named, untrained=untrained),
+                    backbone=backbone,
+                    images="fieldguide:train" if images is None and store is None else images,
+                    layer=layer,
+                    variants=swept,
+                    n_images=n_images,
+                    untrained=untrained,
+                    profile=profile,
+                    store=store,
+                    mirrored=sweeps.mirrored(tensorboard, wandb),
+                )
+                report = train_dictionary(
+                    opened, invocation, job, where, progress, resume=resume, team=members
+                )
     output.emit(report, as_json=as_json, table=train_table)
 
 

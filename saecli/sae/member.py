@@ -117,6 +117,8 @@ class Member:
             warmth=plan.warmth_at(step),
             ranks=ranks,
         )
+        if ranks.size > 1:
+            losses = _summed(weights, losses, ranks)
         weights.remove_parallel_gradients()
         for group in self._adam.param_groups:
             group["lr"] = plan.lr_at(step)
@@ -188,3 +190,15 @@ class Member:
         self._sums = torch.zeros(3, dtype=exact, device=self._device)
         self._summed_steps = 0
         self._summed_seconds = 0.0
+
+
+def _summed(weights: Weights, losses: Losses, ranks: Ranks) -> Losses:
+    """Sum the gradients over the ranks, in place, and the losses of their shares of the batch."""
+    for name in weights.tensors():
+        ranks.add(weights.gradient(name))
+    figures = torch.stack([losses.total, losses.squared_error, losses.n_active.to(losses.total)])
+    packed = torch.cat([figures, losses.fired.to(figures)])
+    ranks.add(packed)
+    return Losses(
+        total=packed[0], squared_error=packed[1], n_active=packed[2], fired=packed[3:] > 0
+    )

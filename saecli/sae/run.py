@@ -66,6 +66,13 @@ class Run:
         plans = [resolve(one, source.d_model, self._n_patches) for one in settings]
         self.plan = plans[0]
         _check_together(plans)
+        if self.plan.batch % ranks.size:
+            raise SaecliError(
+                f"a batch of {self.plan.batch:,} patches has no {ranks.size} equal shares for as "
+                "many processes",
+                f"give a --batch that {ranks.size} divides",
+                usage=True,
+            )
         buffers = Buffers()
         self.members = {
             number: Member(plan, identity, self.device, precision, buffers)
@@ -80,7 +87,9 @@ class Run:
         """Estimate mean and scale from the first patches, and start the weights from data."""
         plan = self.plan
         stream = self.source.shuffled(self.split.train, plan.seed)
-        sample = stream.draw(min(plan.estimate, self._n_patches))
+        n = min(plan.estimate, self._n_patches)
+        mine = stream.draw(n, (self.ranks.rank, self.ranks.size))
+        sample = self.ranks.gather(mine.flatten()).view(n, -1)
         normalisation = Normalisation.estimate(sample)
         z = normalisation.apply(sample)
         self._normalisation = normalisation.to(self.device)
@@ -126,7 +135,7 @@ class Run:
             Diverged: if the only dictionary, or every one that was left, did.
         """
         started = time.perf_counter()
-        x = self._stream.draw(self.plan.batch)
+        x = self._stream.draw(self.plan.batch, (self.ranks.rank, self.ranks.size))
         with held_interrupts():
             z = self._normalisation.apply(x.to(self.device))
             reading = (time.perf_counter() - started) / len(self.members)

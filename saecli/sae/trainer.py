@@ -117,7 +117,8 @@ def train_together(
         identity: what the activations are of.
         device: a torch device, resolved.
         precision: of the encoder product; weights and sums are float32.
-        ranks: the processes that train together; each has the same source.
+        ranks: the processes that train together; each has the same source and reads its share
+            of every batch. Only the first saves and evaluates.
         on_metrics: called about a hundred times over the run for each dictionary.
         progress: gets tasks "training" and "evaluating", in patches.
         state: where to keep the run's state: every five minutes or more often where that is
@@ -126,7 +127,8 @@ def train_together(
         resume: continue from ``state`` if it is there.
 
     Returns:
-        For each of the settings its result, or the sentence of why it diverged.
+        For each of the settings its result, or the sentence of why it diverged; nothing on
+        other ranks than the first.
 
     Raises:
         SaecliError: if the settings don't fit, the saved state doesn't, the disk is full, or
@@ -141,6 +143,8 @@ def train_together(
     saver = Saver(run, state if ranks.rank == 0 else None, progress)
     try:
         _steps(run, on_metrics, progress, saver)
+        if ranks.rank:
+            return []
         evaluations = _evaluate(run, progress)
     except KeyboardInterrupt:
         saver.save()

@@ -13,6 +13,7 @@ from saecli.records import TrainedDictionary, TrainReport
 from saecli.workflows.mirrors import NOWHERE, Mirrored
 from saecli.workflows.models import backbone_row
 from saecli.workflows.pictures import open_pictures, with_labels
+from saecli.workflows.together import ALONE, Team
 from saecli.workflows.train import (
     Computing,
     Job,
@@ -47,6 +48,7 @@ def train_built_in(
     profile: bool = True,
     mirrored: Mirrored = NOWHERE,
     resume: bool = False,
+    team: Team = ALONE,
 ) -> TrainReport:
     """Train what is missing of the built-in dictionaries, profiles and probes; keep what is there.
 
@@ -81,7 +83,14 @@ def train_built_in(
         if missing:
             job = replace(job, variants=tuple(missing))
             report = train_dictionary(
-                catalog, invocation, job, computing, progress, resume=resume, backbone=backbone
+                catalog,
+                invocation,
+                job,
+                computing,
+                progress,
+                resume=resume,
+                backbone=backbone,
+                team=team,
             )
             trained += report.dictionaries
             skipped += report.skipped

@@ -19,6 +19,7 @@ from saecli.workflows.inputs import Inputs, Store, computed, stored
 from saecli.workflows.mirrors import NOWHERE, Mirrored
 from saecli.workflows.models import backbone_row, load_backbone, load_untrained_backbone
 from saecli.workflows.profile import profile_activations
+from saecli.workflows.together import ALONE, Order, Team
 from saecli.workflows.variants import Variant
 
 if TYPE_CHECKING:
@@ -88,11 +89,13 @@ def train_dictionary(
     *,
     resume: bool = False,
     backbone: "Backbone | None" = None,
+    team: Team = ALONE,
 ) -> TrainReport:
     """Train a job's dictionaries; what is published is whole, what is interrupted can be resumed.
 
     Args:
         backbone: the job's, where it is loaded already.
+        team: the processes that train together.
 
     Raises:
         SaecliError: if a name is taken or being trained, nothing can be loaded, or training fails.
@@ -111,7 +114,7 @@ def train_dictionary(
             progress.say(f"no unfinished run of {job.name}: training it from the start")
         inputs = open_inputs(job, computing, progress, backbone)
         results, published = _train(
-            catalog, invocation, job, computing, progress, inputs, state, resume=resume
+            catalog, invocation, job, computing, progress, inputs, state, team, resume=resume
         )
         state.unlink(missing_ok=True)
     trained = [result for result in results if not isinstance(result, str)]
@@ -139,6 +142,7 @@ def _train(
     progress: Progress,
     inputs: Inputs,
     state: Path,
+    team: Team,
     *,
     resume: bool,
 ) -> "tuple[list[TrainResult | str], list[DictionaryInfo]]":
@@ -151,6 +155,7 @@ def _train(
         details["untrained_seed"] = inputs.backbone.untrained_seed
     row = backbone_row(catalog, invocation, inputs.backbone, untrained=untrained)
     drafts = begin_drafts(catalog, invocation, dictionaries, row, inputs, details, resume=resume)
+    team.call(Order(job, computing, state, resume))
     try:
         with mirrors.opened(job.mirrored, invocation.settings, progress) as opened:
             results = train_together(
@@ -159,6 +164,7 @@ def _train(
                 inputs.identity,
                 device=inputs.device,
                 precision=computing.precision,
+                ranks=team.ranks(),
                 on_metrics=points_writer(catalog, drafts, list(dictionaries), opened),
                 progress=progress,
                 state=state,

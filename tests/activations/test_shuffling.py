@@ -56,6 +56,18 @@ def test_each_epoch_has_every_patch_exactly_once(kind, batch):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("batch", "of"), [(12, 3), (100, 2)])
+def test_shares_of_a_draw_make_the_whole_and_move_on_alike(kind, batch, of):
+    whole, shares = kind(seed=3), [kind(seed=3) for _ in range(of)]
+    for _ in range(9):
+        drawn = numbers(whole.draw(batch))
+        parts = [numbers(one.draw(batch, (number, of))) for number, one in enumerate(shares)]
+        assert [len(part) for part in parts] == [batch // of] * of
+        assert [number for part in parts for number in part] == drawn
+        assert {one.position for one in shares} == {whole.position}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_epochs_and_seeds_differ_and_repeat(kind):
     first = kind(seed=1)
     epochs = [numbers(first.draw(45)) for _ in range(3)]

@@ -1,16 +1,19 @@
 """`saecli train` gives the same dictionary for the same seed, and loses nothing when stopped."""
 
 import errno
+import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.commands import run, start
+from tests.commands import CHECKOUT, run, start
 
 SMALL = ("--latents", "32", "--k", "4", "--batch", "64", "--layer", "1")
 
@@ -241,3 +244,59 @@ def test_quiet_says_nothing_but_the_result(saecli, models, pictures):
     outcome = saecli(*train_args(models, pictures, "--name", "a", "--quiet", "--json"))
     assert outcome.err == ""
     assert outcome.document["dictionaries"]
+
+
+def torchrun(folder, n, *args):
+    """Run saecli in n processes that train together."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+    return subprocess.run(
+        [*command, str(n), "-m", "saecli", *map(str, args)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_dictionary_that_only_the_first_writes(saecli, models, pictures):
+    done = torchrun(
+        saecli.folder, 2, *train_args(models, pictures, "--name", "a", "--k", "2,4"), "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    together = json.loads(done.stdout)["dictionaries"]  # one document, of one process
+    assert [row["name"] for row in saecli.json("list")["dictionaries"]] == ["a-k2", "a-k4"]
+    alone = saecli.json(
+        *train_args(models, pictures, "--name", "a", "--k", "2,4", "--catalog", "alone.db")
+    )
+    for mine, theirs in zip(together, alone["dictionaries"], strict=True):
+        assert mine["explained_variance"] == pytest.approx(theirs["explained_variance"], abs=0.01)
+        assert mine["patches_seen"] == theirs["patches_seen"]
+    assert saecli.json("show", "a-k2:0")["density"] is not None
+
+
+@pytest.mark.slow
+def test_what_fails_in_several_processes_is_said_once(saecli, models, pictures):
+    assert saecli(*train_args(models, pictures, "--name", "a")).code == 0
+    done = torchrun(saecli.folder, 2, *train_args(models, pictures, "--name", "a"))
+    assert done.returncode == 1
+    assert done.stderr.count("has a dictionary 'a' already") == 1
+
+
+@pytest.mark.slow
+def test_a_training_killed_again_and_again_ends_with_the_same_dictionary(saecli, models, pictures):
+    args = train_args(models, pictures, "--name", "a", n_patches="400k")
+    for least in (0, 5, 30, 60):
+        process = start(saecli.folder, *args, "--resume")
+        wait_for_points(saecli.folder, process, least=least)
+        process.kill()
+        process.communicate(timeout=60)
+    assert saecli.json("list")["dictionaries"] == []
+    resumed = run(saecli.folder, *args, "--resume")
+    assert resumed.code == 0, resumed.err
+    whole = run(saecli.folder, *args, "--catalog", "whole.db")
+    assert whole.code == 0, whole.err
+    assert digest(saecli, "catalog.db") == digest(saecli, "whole.db")
+    assert not list((saecli.folder / "catalog.files" / "runs").iterdir())

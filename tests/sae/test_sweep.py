@@ -36,9 +36,9 @@ class CountingReads:
         stream, counter = self._source.shuffled(images, seed, start), self
         draw = stream.draw
 
-        def counted(n):
+        def counted(n, share=(0, 1)):
             counter.n_read += n
-            return draw(n)
+            return draw(n, share)
 
         stream.draw = counted
         return stream

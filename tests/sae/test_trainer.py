@@ -200,11 +200,11 @@ def test_an_interrupt_amid_an_interval_loses_nothing(source, tmp_path, monkeypat
     stream_type = type(source.shuffled(torch.arange(3), 0))
     draw, calls = stream_type.draw, []
 
-    def interrupted(self, n):
+    def interrupted(self, n, share=(0, 1)):
         calls.append(n)
         if len(calls) == 1 + 77:  # the first reads the sample
             raise KeyboardInterrupt
-        return draw(self, n)
+        return draw(self, n, share)
 
     monkeypatch.setattr(stream_type, "draw", interrupted)
     first: list[TrainingPoint] = []

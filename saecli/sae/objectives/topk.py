@@ -11,15 +11,14 @@ from torch import Tensor
 
 from saecli.sae.model import Activation
 from saecli.sae.objectives.auxk import AuxK
-from saecli.sae.objectives.entries import Entries, entries_of, even_starts
+from saecli.sae.objectives.entries import Entries, even_starts
 from saecli.sae.objectives.prefixes import Prefixes
+from saecli.sae.objectives.proposals import largest_by_bf16
 from saecli.sae.objectives.protocol import Buffers, Losses, Precision, Stateless, encode
 from saecli.sae.objectives.sparse_step import sparse_step
 from saecli.sae.plan import Plan
 from saecli.sae.ranks import Ranks
 from saecli.sae.weights import Weights
-
-SPARE = 8  # more candidates than k, to choose from in float32 after a bf16 encoder product
 
 
 class TopK(Stateless):
@@ -70,24 +69,17 @@ class TopK(Stateless):
     def _encode(self, weights: Weights, z: Tensor) -> tuple[Tensor, Tensor, Entries]:
         """All pre-activations, the k kept of each patch in a row (n · k,), and where they are.
 
-        A bf16 product only proposes candidates; which are kept, and their values, is decided in
-        float32. Of equal pre-activations either may be kept: both give a gradient of the loss.
+        With a bf16 product, which are kept and their values are float32's all the same; all
+        pre-activations, from which AuxK takes, are bf16's. Of equal ones either may be kept: both
+        give a gradient of the loss.
         """
-        n_latents = weights.W_enc.shape[0]
-        shape = (len(z), n_latents)
-        if not self._bf16:
+        shape = (len(z), weights.W_enc.shape[0])
+        if self._bf16:
+            a = self._buffers.like("a", shape, z.bfloat16())
+            kept, latents = largest_by_bf16(weights, z, self._k, out=a)
+        else:
             a = encode(weights, z, bf16=False, out=self._buffers.like("a", shape, z))
             kept, latents = torch.topk(a, self._k, dim=1, sorted=False)
-        else:
-            low = z.bfloat16()
-            a = self._buffers.like("a", shape, low)
-            torch.addmm(weights.b_enc.bfloat16(), low, weights.W_enc.bfloat16().t(), out=a)
-            proposed = min(self._k + SPARE, n_latents)
-            latents = torch.topk(a, proposed, dim=1, sorted=False).indices
-            candidates = entries_of(even_starts(latents), latents.flatten(), n_latents)
-            exact = candidates.products(z, weights.W_enc) + weights.b_enc[candidates.latents]
-            kept, best = torch.topk(exact.view(latents.shape), self._k, dim=1, sorted=False)
-            latents = latents.gather(1, best)
         if self._prefixes.n_groups > 1:
             latents, order = latents.sort(dim=1)
             kept = kept.gather(1, order)
