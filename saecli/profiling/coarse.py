@@ -66,8 +66,16 @@ class CoarseGathering:
     def add(self, firings: Firings) -> None:
         """Take in a group of images; groups come in image order."""
         self._keep(np.concatenate([self._held, firings.images]))
-        for picture in self._split(firings):
-            self._pictures[picture[0]] = picture[1]
+        self._take(self._split(firings))
+
+    def join(self, later: "CoarseGathering") -> None:
+        """Take in what was gathered over later images."""
+        self._size = min(self._size, later._size)
+        self._keep(np.concatenate([self._held, later._held]))
+        self._take([one for one in later._pictures.items() if one[0] in self._chosen])
+
+    def _take(self, pictures: "list[tuple[int, _Picture]]") -> None:
+        self._pictures.update(pictures)
         while self._n_entries > self._most and self._size > _FEWEST:
             self._size //= 2
             self._keep(self._held)

@@ -103,6 +103,11 @@ class Shortlist:
         if self._waiting > self.most_waiting:
             self._sort_out()
 
+    def join(self, later: "Shortlist") -> None:
+        """Take in what was offered of later images."""
+        self._parts += later._parts
+        self._waiting += later._waiting
+
     def _sort_out(self) -> tuple[_Candidates, NDArray[np.int64], NDArray[np.int64]]:
         """Drop what can't survive; also each survivor's rank by value and by hash."""
         pairs = _joined(self._parts)

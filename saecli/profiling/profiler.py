@@ -6,7 +6,7 @@ anew afterwards: in a set of any size most images are some latent's exemplar, so
 sweep would nearly double the work. Nothing is written, so an interrupt loses only the pass.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,8 @@ from torch import Tensor
 
 from saecli.errors import SaecliError
 from saecli.grid import CoarseMaps
-from saecli.profiling.coarse import CoarseGathering
-from saecli.profiling.encoding import encode_group, regroup
-from saecli.profiling.exemplars import Shortlist
 from saecli.profiling.maps import PatchMaps
-from saecli.profiling.signatures import Signatures
-from saecli.profiling.statistics import Statistics, find_peaks, histogram_edges
+from saecli.profiling.parts import Part, gather, joined
 from saecli.progress import SILENT, Progress
 from saecli.sae.model import Dictionary
 
@@ -140,49 +136,35 @@ def profile(
         ValueError: if images are out of order, missing between others, or too many.
     """
     settings = settings or ProfileSettings()
-    n_latents = dictionary.n_latents
-    edges = histogram_edges(settings.n_bins, settings.histogram_low, settings.histogram_high)
-    statistics = Statistics(n_latents, edges)
-    shortlist = Shortlist(n_latents, settings.n_exemplars, settings.n_sample, settings.seed)
-    signatures = Signatures(n_latents, settings.signature_images, most_images, settings.seed)
-    coarse = CoarseGathering(
-        n_latents,
-        dictionary.identity.grid,
-        settings.signature_images,
-        settings.coarse_side,
-        settings.seed,
-    )
-    n_images, n_patches = 0, 0
-    with progress.task("profiling", most_images, "images") as task:
-        for images, x in regroup(batches, n_latents):
-            n_images += len(images)
-            if images[-1] != n_images - 1 or n_images > most_images:
-                raise ValueError(f"image {images[-1]} as number {n_images} of {most_images}")
-            firings = encode_group(dictionary, images, x)
-            peaks = find_peaks(firings, n_latents)
-            statistics.add(firings, peaks)
-            shortlist.add(firings, peaks)
-            signatures.add(images, peaks)
-            coarse.add(firings)
-            n_patches += x.shape[0] * x.shape[1]
-            task.advance(len(images))
-    if not n_images:
+    return finish([gather(dictionary, batches, most_images, settings, progress)], settings)
+
+
+def finish(parts: Sequence[Part], settings: ProfileSettings) -> Profile:
+    """The profile of a set from its parts, in the order of the images; the first is changed.
+
+    Raises:
+        SaecliError: if no image came.
+    """
+    whole = joined(parts)
+    if not whole.n_images:
         raise SaecliError(
-            f"none of {most_images} pictures could be read", "give a folder of readable pictures"
+            f"none of {whole.most_images} pictures could be read",
+            "give a folder of readable pictures",
         )
-    signature_images, signature = signatures.finish()
-    top, quantiles, random, maps = shortlist.finish(
+    statistics = whole.statistics
+    signature_images, signature = whole.signatures.finish()
+    top, quantiles, random, maps = whole.shortlist.finish(
         settings.n_random, settings.n_strata, settings.n_per_stratum
     )
     return Profile(
-        n_images=n_images,
-        n_patches=n_patches,
+        n_images=whole.n_images,
+        n_patches=whole.n_patches,
         n_active=statistics.n_active,
         n_active_images=statistics.n_active_images,
         sum=statistics.total,
         max=statistics.largest,
         histogram=statistics.histogram,
-        edges=edges,
+        edges=statistics.edges,
         exemplar_image=top.image,
         exemplar_patch=top.patch,
         exemplar_activation=top.activation,
@@ -195,5 +177,5 @@ def profile(
         maps=maps,
         signature_images=signature_images,
         signature=signature,
-        coarse=coarse.finish(),
+        coarse=whole.coarse.finish(),
     )

@@ -41,18 +41,29 @@ class Signatures:
 
     def add(self, images: NDArray[np.int64], peaks: Peaks) -> None:
         """Take in a group of images, (G,) ascending; groups come in image order."""
-        held = self._image[self._image >= 0]
-        chosen = smallest(np.concatenate([held, images]), len(self._image), self._seed)
-        self._image[~np.isin(self._image, chosen)] = -1
-        entering = np.isin(images, chosen)
-        columns = np.flatnonzero(self._image < 0)[: np.count_nonzero(entering)]
-        self._image[columns] = images[entering]
+        columns, entering = self._enter(images)
         self._value[:, columns] = 0
         column = np.full(len(images), -1, dtype=np.int64)
         column[entering] = columns
         place = column[peaks.row]
         kept = place >= 0
         self._value[peaks.latent[kept], place[kept]] = np.minimum(peaks.value[kept], LARGEST_HALF)
+
+    def _enter(self, images: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Give columns to those of later images that belong to the draw so far."""
+        held = self._image[self._image >= 0]
+        chosen = smallest(np.concatenate([held, images]), len(self._image), self._seed)
+        self._image[~np.isin(self._image, chosen)] = -1
+        entering = np.isin(images, chosen)
+        columns = np.flatnonzero(self._image < 0)[: np.count_nonzero(entering)]
+        self._image[columns] = images[entering]
+        return columns, entering
+
+    def join(self, later: "Signatures") -> None:
+        """Take in what was gathered over later images."""
+        images, values = later.finish()
+        columns, entering = self._enter(images)
+        self._value[:, columns] = values[:, entering]
 
     def finish(self) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """The images (M,), ascending, and the maxima (S, M)."""
