@@ -110,7 +110,7 @@ def _ratio(top: Floats, bottom: Floats) -> tuple[Floats, Floats]:
     n, total = top.shape[-1], bottom.sum(axis=-1)
     ratio = top.sum(axis=-1) / total
     residual = top - ratio[..., None] * bottom
-    return ratio, np.sqrt((residual**2).sum(axis=-1) * n / (n - 1)) / total
+    return ratio, np.sqrt((residual**2).sum(axis=-1) * n / (n - 1)) / np.abs(total)
 
 
 def _studentised(

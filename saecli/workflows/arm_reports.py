@@ -44,7 +44,7 @@ def arm_reports(
                 kind=kind,
                 meaning=meaning,
                 n=n,
-                effect=float(changes.mean()),
+                effect=float(changes[:, 0].mean() if n == 1 else results.effects(kind).mean()),
                 ci=None if one is None else list(one),
                 flipped=flipped(results, kind, plan),
                 changed=changed(results, kind) if segmentation else None,

@@ -114,3 +114,12 @@ def test_wilson_solves_the_score_equation():
     assert wilson(0, 20)[0] == 0
     assert wilson(20, 20)[1] == 1
     assert np.isnan(wilson(0, 0)).all()
+
+
+def test_a_ratio_of_two_falls_has_the_interval_of_two_rises():
+    rng = np.random.default_rng(4)
+    top, bottom = rng.normal(2, 1, 40), rng.normal(5, 1, 40)
+    rises = ratio_interval(top, bottom, seed=0)
+    falls = ratio_interval(-top, -bottom, seed=0)
+    assert falls == pytest.approx(rises)
+    assert falls[0] < top.sum() / bottom.sum() < falls[1]
