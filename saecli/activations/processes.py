@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -15,6 +16,8 @@ import torch.distributed as dist
 from saecli.errors import SaecliError
 
 LONGEST_WAIT = timedelta(days=7)  # while the first process works alone
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,11 @@ class Processes:
         if self.size > 1:
             dist.barrier()
 
-    def gather(self, value: object) -> list[object] | None:
+    def gather(self, value: Value) -> list[Value] | None:
         """Every process's value by rank on process 0, None on the others."""
         if self.size == 1:
             return [value]
-        found: list[object] | None = [None] * self.size if self.rank == 0 else None
+        found: list[Any] | None = [None] * self.size if self.rank == 0 else None
         dist.gather_object(value, found)
         return found
 

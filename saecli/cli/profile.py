@@ -27,7 +27,7 @@ def profile(
     """Profile a dictionary over an image set: statistics, exemplars, signatures."""
     from saecli.profiling.profiler import ProfileSettings
     from saecli.render.tables import profile_table
-    from saecli.workflows.profile import profile_dictionary
+    from saecli.workflows.profile import contribute, follows, profile_dictionary
 
     if images is None and activations is None:
         raise SaecliError(
@@ -42,6 +42,12 @@ def profile(
         "device": device,
         "cache": cache,
     }
+    store = computing.store(activations)
+    if follows():
+        with runs.opened(catalog) as opened:
+            kept = computing.cache_settings(opened.files, cache)
+            contribute(opened, dictionary, images, settings, store=store, cache=kept, device=device)
+        return
     with runs.recorded(catalog, "profile", details, seed=seed) as (opened, invocation):
         found = profile_dictionary(
             opened,
@@ -49,7 +55,7 @@ def profile(
             dictionary,
             images,
             settings,
-            store=computing.store(activations),
+            store=store,
             cache=computing.cache_settings(opened.files, cache),
             device=device,
             n_images=n_images,

@@ -1,5 +1,6 @@
 """Profile a dictionary over an image set and keep the result in the catalog."""
 
+import os
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -11,13 +12,15 @@ from saecli.catalog.dictionaries import DictionaryInfo, get_dictionary
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
 from saecli.catalog.profiling import ExemplarArrays, ProfileArrays, store_profile
-from saecli.progress import Progress
+from saecli.errors import SaecliError
+from saecli.progress import SILENT, Progress
 from saecli.records import ProfileReport
-from saecli.workflows.inputs import Store, of_dictionary
+from saecli.workflows.inputs import Inputs, Store, of_dictionary
 from saecli.workflows.models import load_dictionary
 from saecli.workflows.pictures import register
 
 if TYPE_CHECKING:
+    from saecli.activations.processes import Processes
     from saecli.activations.settings import CacheSettings
     from saecli.activations.source import Source
     from saecli.images.sources import ImageSource
@@ -44,23 +47,88 @@ def profile_dictionary(
     Raises:
         SaecliError: if there is no such dictionary, or the store isn't of its backbone and layer.
     """
+    from saecli.activations.processes import joined
+
+    with joined() as here:
+        info, inputs, dictionary = _open(
+            catalog, name, images, store, progress, here, cache, device, n_images
+        )
+        return profile_activations(
+            catalog,
+            invocation,
+            info,
+            dictionary,
+            inputs.activations,
+            inputs.pictures,
+            settings,
+            progress,
+            here=here,
+        )
+
+
+def follows() -> bool:
+    """Whether this is one of several processes, and not the first, which writes and reports."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("RANK", "0") != "0"
+
+
+def contribute(
+    catalog: Catalog,
+    name: str,
+    images: str | None,
+    settings: "ProfileSettings",
+    *,
+    store: Store | None,
+    cache: "CacheSettings",
+    device: str,
+) -> None:
+    """Go through this process's share of a store's images for the first process, which reports.
+
+    Raises:
+        SaecliError: as `profile_dictionary`.
+    """
+    from saecli.activations.processes import joined
+
+    with joined() as here:
+        _, inputs, dictionary = _open(
+            catalog, name, images, store, SILENT, here, cache, device, None
+        )
+        _profile_share(dictionary, inputs.activations, settings, SILENT, here)
+
+
+def _open(
+    catalog: Catalog,
+    name: str,
+    images: str | None,
+    store: Store | None,
+    progress: Progress,
+    here: "Processes",
+    cache: "CacheSettings",
+    device: str,
+    n_images: int | None,
+) -> "tuple[DictionaryInfo, Inputs, Dictionary]":
+    """The dictionary and activations that fit it, on this process's device."""
+    from saecli.backbones import resolve_device
+
+    if here.size > 1 and store is None:
+        raise SaecliError(
+            f"{here.size} processes share the images of an activation store, and there is none",
+            "record one with saecli record, and name it with --activations",
+            usage=True,
+        )
     with catalog.reading() as session:
         info = get_dictionary(session, name)
     inputs = of_dictionary(
-        info, images, store, progress, cache=cache, device=device, n_images=n_images
+        info,
+        images,
+        store,
+        progress,
+        cache=cache,
+        device=here.device(resolve_device(device)),
+        n_images=n_images,
     )
     dictionary = load_dictionary(catalog, info, inputs.device)
     dictionary.check_fits(inputs.backbone, inputs.layer)
-    return profile_activations(
-        catalog,
-        invocation,
-        info,
-        dictionary,
-        inputs.activations,
-        inputs.pictures,
-        settings,
-        progress,
-    )
+    return info, inputs, dictionary
 
 
 def profile_activations(
@@ -72,12 +140,19 @@ def profile_activations(
     source: "ImageSource",
     settings: "ProfileSettings",
     progress: Progress,
+    *,
+    here: "Processes | None" = None,
 ) -> ProfileReport:
-    """Profile a dictionary over activations that are at hand."""
+    """Profile a dictionary over activations that are at hand, with other processes if there are."""
     from saecli.profiling.profiler import profile
 
     started = time.monotonic()
-    found = profile(dictionary, activations.batches(), activations.n_images, settings, progress)
+    found = (
+        profile(dictionary, activations.batches(), activations.n_images, settings, progress)
+        if here is None or here.size == 1
+        else _profile_share(dictionary, activations, settings, progress, here)
+    )
+    assert found is not None
     image_set = register(catalog, invocation, source, activations.images, activations.skipped)
     seconds = time.monotonic() - started
     stored = store_profile(
@@ -99,6 +174,27 @@ def profile_activations(
         seconds=seconds,
         skipped=[f"{one.name}: {one.reason}" for one in activations.skipped],
     )
+
+
+def _profile_share(
+    dictionary: "Dictionary",
+    activations: "Source",
+    settings: "ProfileSettings",
+    progress: Progress,
+    here: "Processes",
+) -> "Profile | None":
+    """This process's share of the images, and on the first the profile of all of them."""
+    import torch
+
+    from saecli.profiling.parts import gather, share_of
+    from saecli.profiling.profiler import finish
+
+    n_images = activations.n_images
+    run = share_of(dictionary, n_images, here.rank, here.size)
+    batches = activations.batches(images=torch.arange(run.start, run.stop))
+    placed = ((run.start + start, batch) for start, batch in batches)
+    parts = here.gather(gather(dictionary, placed, n_images, settings, progress, run=run))
+    return None if parts is None else finish(parts, settings)
 
 
 def _arrays(profile: "Profile") -> ProfileArrays:
