@@ -3,12 +3,12 @@
     python -m tests.benchmarks.reading                    # a store of made-up activations
     python -m tests.benchmarks.reading --activations DIR  # one's own
 
-Speeds are patches a second, of wall time and of the process's own CPU time, without the first
-buffer (which is read before anything can be handed out); "cold" drops the files from the page
-cache before. Mixing is the variance of a batch's mean over that of independent draws, over the
-batches of one epoch: 1 is perfect, and what lies above it is noise that every step gets because
-a batch's patches share pictures. It depends on how alike a picture's patches are: the made-up
-ones share 0.3 of their variance.
+Speeds are patches a second, of wall time and of the process's own CPU time. "Warm" leaves out the
+first buffer, which is read before anything can be handed out; "cold" is one whole epoch, the first
+buffer included, with the files dropped from the page cache before. Mixing is the variance of a
+batch's mean over that of independent draws, over the batches of one epoch: 1 is perfect, and what
+lies above it is noise that every step gets because a batch's patches share pictures. It depends on
+how alike a picture's patches are: the made-up ones share 0.3 of their variance.
 """
 
 import argparse
@@ -49,16 +49,21 @@ def forget(folder: Path) -> None:
         os.close(descriptor)
 
 
-def shuffled_speed(stored: Stored, n_patches: int) -> tuple[float, float]:
-    """Patches a second of wall time and of CPU time."""
-    stream = stored.shuffled(torch.arange(stored.n_images), seed=0)
-    first = stream.position.group
-    while stream.position.group == first and stream.position.epoch == 0:
-        stream.draw(BATCH)
+def shuffled_speed(stored: Stored, *, cold: bool) -> tuple[float, float]:
+    """Patches a second of wall time and of CPU time, over an epoch."""
+    n_batches = stored.n_images * stored.grid.n_patches // BATCH
+    if cold:
+        forget(stored.folder)
     wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(n_patches // BATCH):
+    stream = stored.shuffled(torch.arange(stored.n_images), seed=0)
+    if not cold:
+        start = stream.position
+        while (stream.position.epoch, stream.position.group) == (start.epoch, start.group):
+            stream.draw(BATCH)
+        wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(n_batches):
         stream.draw(BATCH)
-    n = n_patches // BATCH * BATCH
+    n = n_batches * BATCH
     return n / (time.perf_counter() - wall), n / (time.process_time() - cpu)
 
 
@@ -88,14 +93,11 @@ def main() -> None:
             images = made_up(options.images, options.width)
             write_store(folder, images, options.images, GRID, options.width, images_per_shard=850)
         whole = open_store(folder, options.layer)
-        n_patches = whole.n_images * whole.grid.n_patches
         print(f"{whole.n_images:,} images of {whole.grid.n_patches} patches, {whole.d_model} wide")
-        for buffer in (1 << 16, 1 << 18, n_patches):
+        for buffer in (1 << 16, 1 << 18):
             stored = open_store(folder, options.layer, buffer=buffer)
-            shuffled_speed(stored, BATCH)
-            warm = shuffled_speed(stored, n_patches // 2)
-            forget(folder)
-            cold = shuffled_speed(stored, n_patches // 2)
+            cold = shuffled_speed(stored, cold=True)
+            warm = shuffled_speed(stored, cold=False)
             print(
                 f"buffer {buffer:>9,}: warm {warm[0]:>9,.0f}/s ({warm[1]:,.0f} per CPU s), "
                 f"cold {cold[0]:>9,.0f}/s ({cold[1]:,.0f} per CPU s), mixing {mixing(stored):.2f}"
