@@ -5,7 +5,7 @@ from rich.text import Text
 
 from saecli.records import FamilyReport, KnockoutReport, Protocol, ProtocolArm
 from saecli.render import parts
-from saecli.render.knockout_table import concept
+from saecli.render.knockout_table import concept, edit_words
 from saecli.render.numbers import figure, interval, p_value, plural, share
 
 ARMS = {
@@ -41,10 +41,12 @@ def family_table(report: FamilyReport) -> RenderableType:
 def _heading(report: FamilyReport) -> Text:
     line = Text(report.plan, style=parts.HEADING)
     counts = [f"{n} {word}" for word, n in sorted(report.verdicts.items(), reverse=True)]
+    edits = _edits(report)
     facts = parts.facts(
         f"{report.size} tested together" if report.size > 1 else "one hypothesis",
         ", ".join(counts),
         f"{report.controls} controls of each kind",
+        f"all set {edit_words(*edits.pop())}" if len(edits) == 1 else None,
     )
     return line.append("\n").append_text(facts)
 
@@ -53,10 +55,12 @@ def _hypotheses(report: FamilyReport) -> RenderableType:
     table = parts.table("Hypotheses")
     parts.add_numbers(table, "exp.")
     table.add_column("latents", style=parts.REF, overflow="fold", min_width=10)
-    parts.add_words(table, "lower", least=8)
-    parts.add_words(table, "at")
+    parts.add_words(table, "lower", least=12)
+    several = len(_edits(report)) > 1
+    if several:
+        parts.add_words(table, "at")
     parts.add_numbers(table, "effect, nats", "95 % interval", "p", "Holm", "BH")
-    parts.add_words(table, "verdict", least=14)
+    parts.add_words(table, "verdict", least=20)
     for one in report.experiments:
         favour = f" for {one.expect}" if one.expect else ""
         where = "" if one.scope == "active" else f", {one.scope}"
@@ -65,7 +69,7 @@ def _hypotheses(report: FamilyReport) -> RenderableType:
             str(one.experiment),
             Text(concept(one.latents, 4)),
             Text(one.class_ + favour),
-            Text(one.value + where),
+            *([Text(one.value + where)] if several else []),
             figure(one.effect),
             interval(one.ci),
             p_value(one.p_value),
@@ -74,6 +78,11 @@ def _hypotheses(report: FamilyReport) -> RenderableType:
             _verdict(one),
         )
     return table
+
+
+def _edits(report: FamilyReport) -> set[tuple[str, str]]:
+    """The values and scopes that occur."""
+    return {(one.value, one.scope) for one in report.experiments}
 
 
 def _verdict(one: KnockoutReport) -> Text:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 MEANINGS = {
     "target": "the edit that is tested",
     "zero_edit": "the latents set to what they are: nothing may move",
-    "other_latents": "a push of the same size along other latents that fire as often",
+    "other_latents": "a push of the same size along other latents that fire and matter as much",
     "random_directions": "a push of the same size along random directions",
-    "own_knockout": "other latents that fire as often, knocked out at their own size",
+    "own_knockout": "such other latents knocked out themselves, at their own size",
     "reconstruction": "every patch replaced by what the dictionary keeps of it",
     "mean_ablation": "the latents at their mean over all patches instead",
     "twin": "the edited copies of the pictures: what really changing it does",

@@ -136,12 +136,21 @@ def test_a_family_has_a_row_for_each_hypothesis():
     shown = screen(family_table(family()), 160)
     assert "[my] plan.toml" in shown
     assert "2 tested together · 1 supported, 1 refuted · 99 controls of each kind" in shown
+    assert "all set to 0 where they fire" in shown
+    assert "ablate" not in shown
     (row,) = [line for line in shown.splitlines() if " clip:3 " in line]
     for cell in ("13", "−3.52", "[−3.91, −3.20]", "0.010", "0.500", "0.400", "refuted"):
         assert cell in row
     wide = screen(family_table(family()), 240)
     assert "refuted (exploratory): controls do as much, not specific" in wide
     assert "saecli show experiment:12" in " ".join(shown.split())
+
+
+def test_edits_that_differ_have_a_column():
+    first, second = family().experiments
+    shown = screen(family_table(family(experiments=[first, replace(second, scope="all")])), 160)
+    assert "all set" not in shown
+    assert "ablate, all" in shown
 
 
 def test_a_family_s_experiment_says_by_which_p_it_was_judged():
