@@ -121,7 +121,9 @@ class Rule:
                 raise SaecliError(
                     f"{n} controls of the kind {kind.replace('_', ' ')} can't decide at "
                     f"α = {self.alpha:g}: {tests} {self.least_controls}",
-                    "ask for more controls, use more pictures or fewer latents, or raise α",
+                    "ask for more controls, use more pictures or fewer latents, or raise α"
+                    if self.family == 1
+                    else "test fewer at once, use more pictures or larger sets, or raise α",
                 )
 
 

@@ -176,7 +176,7 @@ def test_what_is_wrong_is_said_with_its_entry_and_nothing_is_run(saecli_bench, b
         (good + '\nprobe = "nope"', 1, ("no probe 'nope'",)),
         (good + '\nscope = "somewhere"', 2, ("no scope",)),
         (good + '\nvalue = "half"', 2, ("no value",)),
-        (f'latents = "{busiest}"\nclass = "{JAY}"', 1, ("controls", "2 need 66")),
+        (f'latents = "{busiest}"\nclass = "{JAY}"', 1, ("controls", "2 need 66", "test fewer at once")),
     ):
         write_plan(saecli_bench, birds, [good, entry], "alpha = 0.03\ncontrols = 99\n")
         outcome = saecli_bench("knockout", "--plan", "plan.toml")
