@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from saecli.catalog.invocations import Invocation
@@ -137,7 +137,7 @@ def _train_probes(
     )
 
     settings = ProbeSettings()
-    details = {"images": source.spec}
+    details = asdict(settings) | {"images": source.spec}
     row = backbone_row(catalog, invocation, backbone)
     done = []
 
