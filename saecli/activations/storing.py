@@ -179,6 +179,8 @@ def finish_store(folder: Path, recipe: Recipe, made: dict[str, Any]) -> Manifest
             f"none of the {recipe.n_files} pictures could be read",
             "give a folder of readable pictures",
         )
+    for draft in folder.rglob(".*"):  # of processes that were killed while they wrote
+        draft.unlink()
     manifest = Manifest(recipe, tuple(shards), fingerprint_of("pictures", hashes), made)
     write_manifest(folder, manifest)
     return manifest
