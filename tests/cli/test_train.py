@@ -138,6 +138,21 @@ def test_a_name_that_is_being_trained_is_refused(saecli, models, pictures):
     assert not list((saecli.folder / "catalog.files" / "runs").iterdir())
 
 
+def test_tensorboard_gets_what_the_catalog_has(saecli, models, pictures):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    args = train_args(models, pictures, "--name", "a", "--tensorboard", "board", "--no-profile")
+    assert saecli(*args).code == 0
+    events = EventAccumulator(str(saecli.folder / "board" / "a"))
+    events.Reload()
+    with closing(sqlite3.connect(saecli.folder / "catalog.db")) as raw:
+        rows = raw.execute("SELECT step, figures FROM training_point ORDER BY step").fetchall()
+    for key in ("loss", "explained_variance", "l0"):
+        found = [(event.step, event.value) for event in events.Scalars(key)]
+        expected = [(step, json.loads(figures)[key]) for step, figures in rows]
+        assert found == [(step, pytest.approx(value, rel=1e-5)) for step, value in expected]
+
+
 def test_an_untrained_twin_is_marked_and_can_be_looked_through(saecli, models, pictures):
     saecli(*train_args(models, pictures, "--name", "a"))
     found = saecli.json(*train_args(models, pictures, "--untrained", "--name", "a-untrained"))
@@ -191,13 +206,13 @@ def test_an_interrupted_training_is_invisible_and_resumes_to_the_same_dictionary
 def test_an_interrupted_profile_leaves_the_dictionary_and_no_half_of_a_profile(
     saecli, models, pictures, monkeypatch
 ):
-    import saecli.profiling.profiler as profiler
+    import saecli.profiling.parts as parts
 
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(profiler, "encode_group", interrupted)
+        patch.setattr(parts, "encode_group", interrupted)
         outcome = saecli(*train_args(models, pictures, "--name", "a"))
     assert outcome.code == 130
     assert "saecli profile a" in outcome.sentence
