@@ -72,6 +72,14 @@ def test_batchtopk_keeps_k_in_the_mean_of_patches_it_never_saw(source):
     assert result.evaluation.l0 == pytest.approx(2, rel=0.1)
 
 
+def test_batchtopk_s_threshold_is_that_of_the_last_weights(source):
+    """Also after a short run, whose early batches were cut elsewhere."""
+    settings = replace(BATCHTOPK, n_patches=128 * 60, fit_below=1)
+    result = train(source, settings, IDENT)
+    x = torch.cat([batch for _, batch in source.batches(60)])
+    assert evaluate(result.dictionary, [x]).l0 == pytest.approx(2, rel=0.1)
+
+
 def test_jumprelu_s_penalty_makes_it_sparser(source):
     found = [train(source, replace(JUMPRELU, l0=l0), IDENT) for l0 in (0.0, 0.03, 0.1)]
     assert [one.dictionary.activation for one in found] == ["jumprelu"] * 3

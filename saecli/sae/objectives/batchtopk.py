@@ -4,7 +4,8 @@ A dictionary must encode a patch by itself. Its threshold is the mean over batch
 activation kept, so that it keeps k in the mean: a JumpReLU with one threshold for all latents.
 
 Source: Bussmann et al. 2024, "BatchTopK Sparse Autoencoders", arXiv 2412.06410, section 3, with
-AuxK as there. The mean runs over about the last hundred batches, since the weights change.
+AuxK as there. The mean runs over about the last twentieth of the batches seen by the end (a
+hundred at most): the weights of earlier ones were others.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,8 @@ from saecli.sae.plan import Plan
 from saecli.sae.ranks import Ranks
 from saecli.sae.weights import Weights
 
-AVERAGED = 100  # batches that the threshold is a running mean of
+AVERAGED = 100  # batches that the threshold is a running mean of, at most
+SHARE_AVERAGED = 20  # of the run's steps one in so many
 GUESS = 0.9  # times the last batch's cut: what is smaller is looked at only if that was too much
 
 
@@ -40,6 +42,7 @@ class BatchTopK:
         k: int,
         auxk: AuxK,
         precision: Precision = "float32",
+        averaged: int = AVERAGED,
         buffers: Buffers | None = None,
     ) -> None:
         self._prefixes = prefixes
@@ -48,15 +51,16 @@ class BatchTopK:
         self._bf16 = precision == "bf16"
         self._buffers = buffers or Buffers()
         self._threshold = torch.zeros((), dtype=torch.float64)
+        self._averaged = averaged
         self._n_batches = 0
         self._guess = 0.0
 
     @classmethod
     def of(cls, plan: Plan, precision: Precision, buffers: Buffers) -> "BatchTopK":
         """The objective of a plan."""
-        return cls(
-            Prefixes(plan.widths), plan.k, AuxK(plan.aux_k, plan.aux_weight), precision, buffers
-        )
+        auxk = AuxK(plan.aux_k, plan.aux_weight)
+        averaged = max(1, min(AVERAGED, plan.n_steps // SHARE_AVERAGED))
+        return cls(Prefixes(plan.widths), plan.k, auxk, precision, averaged, buffers)
 
     def begin(self, weights: Weights, z: Tensor) -> Weights:
         """See `Objective.begin`: the threshold that these patches give until the first step."""
@@ -92,7 +96,7 @@ class BatchTopK:
         done = sparse_step(weights, z, kept, chosen, self._prefixes, n_patches)
         if cut < torch.inf:
             self._n_batches += 1
-            self._threshold += (cut - self._threshold) / min(self._n_batches, AVERAGED)
+            self._threshold += (cut - self._threshold) / min(self._n_batches, self._averaged)
         return done.plus(self._auxk.add(weights, z, done.error, a, unused, n_patches))
 
     def _cut(self, a: Tensor, ranks: Ranks) -> float:
