@@ -158,9 +158,12 @@ class Judgement:
 
 
 def rank_p(effect: float, controls: npt.ArrayLike) -> float:
-    """One-sided p by rank: the share of controls at least as low, the effect itself counted in."""
+    """One-sided p by rank: the share of controls at least as low, the effect itself counted in.
+
+    What can't be compared counts against: a NaN, of the effect or of a control.
+    """
     drawn = np.asarray(controls, dtype=np.float64)
-    return float((1 + np.count_nonzero(drawn <= effect + TIE)) / (1 + drawn.size))
+    return float((1 + np.count_nonzero(~(drawn > effect + TIE))) / (1 + drawn.size))
 
 
 def judge(

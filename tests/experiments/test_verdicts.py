@@ -71,6 +71,14 @@ def test_p_is_the_rank_among_all_arms_and_ties_count_against():
     assert rank_p(0.0, []) == 1.0
 
 
+def test_what_is_no_number_counts_against():
+    assert rank_p(-1.0, [np.nan, 0.0, 0.5]) == 2 / 4
+    assert rank_p(np.nan, np.zeros(99)) == 1.0
+    broken = judge(np.r_[BEFORE, np.nan], np.r_[BEFORE - 3, np.nan], WEAK, [0.0], seed=0)
+    assert (broken.verdict, broken.p_value) == ("inconclusive", 1.0)
+    assert "controls_do_as_much" in broken.reasons
+
+
 def test_p_equals_the_exact_rank_sum_test_of_one_against_the_rest():
     arms = RNG.normal(size=30)
     for chosen in (0, 7, 29):
