@@ -13,6 +13,8 @@ from saecli.render.dose_tables import dose_tables
 from saecli.render.numbers import figure, interval, p_value, plural, share
 from saecli.render.strips import Chart, Row
 
+ROUNDING = 1e-12  # of p times the family's size, as the rule allows for it
+
 
 def knockout_table(report: KnockoutReport) -> RenderableType:
     """What was claimed, what happened, and what the verdict rests on."""
@@ -54,7 +56,6 @@ def hypothesis(report: KnockoutReport) -> Text:
 
 
 def concept(refs: list[str], most: int = 6) -> str:
-    """The latents in short: `clip:3+9 and 4 more`."""
     """A set of latents in short: `clip:3+9`, `clip:1+2+3+4+5+6 and 7 more`."""
     names = [ref.rpartition(":") for ref in refs]
     if len({dictionary for dictionary, _, _ in names}) == 1:
@@ -92,11 +93,12 @@ def _verdict(report: KnockoutReport) -> RenderableType:
     bound = -abs(report.smallest_effect)
     low, high = report.ci
     if low > bound:
-        lies, beyond = "lies wholly inside", False
+        lies, beyond = "lies wholly inside" if high < -bound else "does not reach", False
     elif high < bound:
         lies, beyond = "lies wholly beyond", True
     else:
         lies, beyond = "reaches across", False
+    p = report.family.holm_p if report.family else report.p_value
     reasons = [
         (
             beyond,
@@ -104,11 +106,15 @@ def _verdict(report: KnockoutReport) -> RenderableType:
             f"interest ({figure(bound)} nats)",
         ),
         (
-            (report.family.holm_p if report.family else report.p_value) <= report.alpha,
+            p <= report.alpha + ROUNDING,
             f"p = {p_value(report.p_value)}{_adjusted(report)} against controls of equal size "
             f"(α = {report.alpha:g})",
         ),
     ]
+    if "no_baseline_margin" in report.extras.get("reasons", ()):
+        margin = figure(report.extras.get("baseline_margin"))
+        words = f"the probe does not favour {report.class_} before the edit (margin {margin} nats)"
+        reasons.insert(0, (False, words))
     holds = report.specificity.get("holds")
     if holds is not None:
         without = figure(report.specificity.get("effect_without"))
@@ -116,7 +122,7 @@ def _verdict(report: KnockoutReport) -> RenderableType:
             (
                 bool(holds),
                 f"without {report.class_} the same edit moves {without} nats "
-                f"({'at most' if holds else 'more than'} half as much)",
+                f"({'at most' if holds else 'more than'} {_most_without(report)} as much)",
             )
         )
     elif report.verdict == "inconclusive":
@@ -129,6 +135,12 @@ def _verdict(report: KnockoutReport) -> RenderableType:
             Text(" ✓" if good else " ✗", style=parts.GOOD if good else parts.BAD), Text(words)
         )
     return Group(line, table)
+
+
+def _most_without(report: KnockoutReport) -> str:
+    """How much of the effect pictures without the class may move, by the plan."""
+    most = report.extras.get("most_without", 0.5)
+    return "half" if most == 0.5 else f"{most:g} times"
 
 
 def _adjusted(report: KnockoutReport) -> str:

@@ -82,6 +82,7 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
         extras={
             "baseline_margin": judged.baseline,
             "reasons": list(judged.reasons),
+            "most_without": rule.most_without,
             "by_prediction": trial.by_prediction,
             "n_repeated": trial.n_repeated,
             "without": {"images": list(trial.without_ids), "changes": ran.without.tolist()},

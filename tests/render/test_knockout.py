@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from saecli.records import FamilyPlace
 from saecli.render.knockout_table import hypothesis, knockout_table
 from saecli.render.strips import Chart, Row
 from tests.render import reports
@@ -53,11 +54,19 @@ def test_whether_it_was_stated_before_the_run_is_said():
     [
         ({"ci": [-3.9, -3.2]}, "✓ the effect's 95 % interval [−3.90, −3.20] lies wholly beyond"),
         ({"ci": [-0.3, 0.1]}, "✗ the effect's 95 % interval [−0.30, 0.10] lies wholly inside"),
+        ({"ci": [2.9, 3.1]}, "✗ the effect's 95 % interval [2.90, 3.10] does not reach"),
         ({"ci": [-0.9, -0.1]}, "✗ the effect's 95 % interval [−0.90, −0.10] reaches across"),
         ({"p_value": 0.05}, "✓ p = 0.050"),
         ({"p_value": 0.06}, "✗ p = 0.060"),
+        ({"family": FamilyPlace(3, [1, 2, 3], 3 * (1 / 20), 0.01), "alpha": 0.15}, "✓ p = 0.010"),
         ({"specificity": {"effect_without": -0.3, "holds": True}}, "✓ without blue [jay]"),
         ({"specificity": {"effect_without": -3.0, "holds": False}}, "✗ without blue [jay]"),
+        ({"extras": {"most_without": 0.5}}, "(at most half as much)"),
+        ({"extras": {"most_without": 0.9}}, "(at most 0.9 times as much)"),
+        (
+            {"extras": {"reasons": ["no_baseline_margin"], "baseline_margin": -1.2}},
+            "✗ the probe does not favour blue [jay] before the edit (margin −1.20 nats)",
+        ),
     ],
 )
 def test_each_part_of_the_rule_is_marked_kept_or_broken(changes, reason):
