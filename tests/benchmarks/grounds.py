@@ -13,15 +13,14 @@ from saecli.backbones.protocol import LayerOutput
 from saecli.demo.world import CLASSES, GROUNDS, Picture, render
 from saecli.experiments.arms import Arm
 from saecli.experiments.controls import random_directions
-from saecli.experiments.detection import detect_patches
 from saecli.experiments.margins import Contrast, target_patches
 from saecli.experiments.results import Results
 from saecli.experiments.runner import Bench, Figures, Regions, rows, run
 from tests.benchmarks.experiment import Batches, target_arm
-from tests.benchmarks.sides import SPECIES_APART, Side
+from tests.benchmarks.selection import by_attribution
+from tests.benchmarks.sides import BATCH, SPECIES_APART, Side
 
 UNLABELLED = 0
-TOP = 3  # latents for each ground, by patch F1 on other pictures
 RANDOM = 5  # directions of the same size beside each edit
 
 Masks = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
@@ -69,17 +68,20 @@ class Grounds:
         """Which patches of the landscapes of one ground are a ground, and which others count."""
         return target_patches(self._shares[of], CLASSES.index(ground), UNLABELLED)
 
-    def detectors(self, ground: str, top: int = TOP) -> tuple[int, ...]:
-        """The latents that detect a ground's patches best."""
-        batches = ((self.outputs[of].patches, *self.truth(of, ground)) for of in GROUNDS)
-        found = detect_patches(self.side.dictionary, batches)
-        return tuple(int(i) for i in found.ranked()[:top])
+    def carriers(self, bench: Bench, ground: str) -> tuple[int, ...]:
+        """The latents on which the ground's margin rests most, on its patches."""
+        output, (target, _) = self.outputs[ground], self.truth(ground, ground)
+        pictures = (
+            (LayerOutput(tokens, output.n_prefix), target[start * BATCH : (start + 1) * BATCH])
+            for start, tokens in enumerate(torch.split(output.tokens, BATCH))
+        )
+        return tuple(by_attribution(bench, pictures))
 
 
 def specificity(side: Side, chosen: Grounds, test: Grounds, ground: str) -> dict[str, Any]:
-    """Knock a ground's detectors out: shares of patches that change, in it and elsewhere."""
-    latents = chosen.detectors(ground)
+    """Knock out what carries a ground: shares of patches that change, in it and elsewhere."""
     bench = Bench(side.backbone, side.dictionary, side.probe, Contrast(side.probe.index(ground)))
+    latents = chosen.carriers(bench, ground)
     target = target_arm(side, latents)
     arms: list[Arm] = [target, *random_directions(target, RANDOM, seed=0)]
     pictures: dict[int, Figures] = {}

@@ -18,18 +18,24 @@ from saecli.backbones.protocol import LayerOutput
 from saecli.demo.world import SPECIES
 from saecli.errors import SaecliError
 from saecli.experiments.activity import measure
-from saecli.experiments.attribution import twin_loss
 from saecli.experiments.controls import ControlSettings, match_latents
 from saecli.experiments.influence import influence
 from saecli.experiments.margins import Contrast
 from saecli.experiments.probes import Probe, read
 from saecli.experiments.runner import Bench
 from tests.benchmarks.experiment import experiment, target_arm
-from tests.benchmarks.selection import LOST, Detectors, Latents, by_attribution, of_twins
+from tests.benchmarks.selection import (
+    LOST,
+    Detectors,
+    Latents,
+    batches,
+    by_attribution,
+    losses,
+    of_twins,
+)
 from tests.benchmarks.sides import Pool, Side
 
 RIDGE = 1e-2  # of the heads for permuted labels, on standardised features
-MOST_LATENTS = 12  # of a set by attribution for permuted labels, as in the README's walk through
 DETECTED = 5  # latents that `detect` lists
 FIRES = 20  # patches of a species' pictures, from which a latent can be said to leave with it
 
@@ -65,16 +71,14 @@ class Nulls:
     def concept(self, species: str) -> Latents:
         """The true set of a species' attribute."""
         if species not in self._concepts:
-            twin = SPECIES[species].twin
-            self._concepts[species] = tuple(of_twins(self.side, self.selection, species, twin))
+            self._concepts[species] = tuple(of_twins(self.side, self.selection, species))
         return self._concepts[species]
 
     def truth(self, species: str) -> frozenset[int]:
         """Every latent that leaves with a species' attribute, whatever it does to the margin."""
         if species not in self._truths:
-            shown, twins = self.selection(species), self.selection(species, twin=True)
-            before, after = (measure(self.side.dictionary, [p.patches]) for p in (shown, twins))
-            gone = (twin_loss(before, after) > LOST) & (before.n_active >= FIRES)
+            fires = measure(self.side.dictionary, [self.selection(species).patches]).n_active
+            gone = (losses(self.side, self.selection, species) > LOST) & (fires >= FIRES)
             self._truths[species] = frozenset(int(i) for i in np.flatnonzero(gone))
         return self._truths[species]
 
@@ -107,7 +111,7 @@ class Nulls:
         contrast = Contrast(head.index(a), head.index(SPECIES[a].twin))
         bench = Bench(self.side.backbone, self.side.dictionary, head, contrast)
         shown = self._labelled(labels == names.index(a))
-        return a, tuple(by_attribution(bench, shown, None, MOST_LATENTS))
+        return a, tuple(by_attribution(bench, batches(shown)))
 
     def detect_permuted(self, rng: np.random.Generator) -> Made | None:
         """The best detectors of pictures whose label was permuted."""

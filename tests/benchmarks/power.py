@@ -68,7 +68,7 @@ def power_of(
     told["eligible"] = told["told_apart"] >= APART and told["swapped"] >= FLIPS
     if not told["eligible"]:
         return told
-    chosen = of_twins(side, selection, species, bird.twin)
+    chosen = of_twins(side, selection, species)
     told |= {"latents": list(chosen), "predicted": sum(chosen.values())}
     if not chosen:
         return told | {"verdict": "none chosen", "reasons": ["no latent leaves with the attribute"]}

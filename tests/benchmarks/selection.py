@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -14,34 +16,53 @@ from saecli.experiments.detection import Tally
 from saecli.experiments.runner import Bench
 from tests.benchmarks.sides import BATCH, Pool, Side
 
-TOP = 24  # latents that `attribute` lists
-LOST = 0.5  # of a latent's activation: what its pictures' twins must lose
+TOP = 12  # latents of a set, at most
+CARRIES = 0.1  # of the strongest one's attribution: what each of a set has at least
+LOST = 0.5  # of a latent's activation: what leaves with an attribute
 
 Latents = tuple[int, ...]
 
 
+def losses(side: Side, pool: Pool, species: str) -> npt.NDArray[np.float64]:
+    """(n_latents,) share of each latent's activation that a species' pictures' twins lose.
+
+    0 for latents silent on the pictures, and for those that fire more on the twins.
+    """
+    parts = (pool(species), pool(species, twin=True))
+    before, after = (measure(side.dictionary, [part.patches]) for part in parts)
+    return np.clip(np.nan_to_num(twin_loss(before, after)), 0.0, 1.0)
+
+
 def by_attribution(
-    bench: Bench, shown: LayerOutput, twins: LayerOutput | None, top: int = TOP
+    bench: Bench,
+    pictures: Iterable[tuple[LayerOutput, npt.NDArray[np.bool_] | None]],
+    lost: npt.NDArray[np.float64] | None = None,
 ) -> dict[int, float]:
     """The latents on which a margin rests most, with their attributions, in nats.
 
-    With twins only those that leave with the attribute.
+    Args:
+        pictures: batches, with their target patches in segmentation.
+        lost: from :func:`losses`; then it is the part of the attribution that leaves with the
+            attribute that counts.
     """
-    batches = (
-        (LayerOutput(tokens, shown.n_prefix), None) for tokens in torch.split(shown.tokens, BATCH)
-    )
-    found = attribute(bench, batches)
-    chosen = [int(i) for i in found.ranked()[:top] if found.values[i] < 0]
-    if twins is not None:
-        before, after = (measure(bench.dictionary, [part.patches]) for part in (shown, twins))
-        lost = twin_loss(before, after)
-        chosen = [i for i in chosen if lost[i] > LOST]
-    return {i: float(found.values[i]) for i in chosen}
+    values = attribute(bench, pictures).values
+    if lost is not None:
+        values = values * lost
+    chosen = np.argsort(values, kind="stable")[:TOP]
+    least = min(CARRIES * float(values.min()), 0.0)
+    return {int(i): float(values[i]) for i in chosen if values[i] < least}
 
 
-def of_twins(side: Side, pool: Pool, species: str, twin: str, top: int = TOP) -> dict[int, float]:
+def batches(output: LayerOutput) -> Iterator[tuple[LayerOutput, None]]:
+    """Pictures for :func:`by_attribution`."""
+    for tokens in torch.split(output.tokens, BATCH):
+        yield LayerOutput(tokens, output.n_prefix), None
+
+
+def of_twins(side: Side, pool: Pool, species: str) -> dict[int, float]:
     """The attribute in which a species differs from its twin, by attribution and twins."""
-    return by_attribution(side.bench(species, twin), pool(species), pool(species, twin=True), top)
+    bench = side.bench(species, SPECIES[species].twin)
+    return by_attribution(bench, batches(pool(species)), losses(side, pool, species))
 
 
 class Detectors:
