@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.orm import Session
 
 from saecli.catalog.evidence import arm_names
 from saecli.catalog.experiments import ExperimentInfo, get_experiment
@@ -20,7 +21,7 @@ from saecli.workflows.knockout import publish, run_trials
 from saecli.workflows.plans import Plan
 from saecli.workflows.preparation import prepare
 from saecli.workflows.shelf import Shelf
-from saecli.workflows.verdict import report_of
+from saecli.workflows.verdict import p_value_of, report_of
 
 OWN = ("experiment", "labels")  # of a report: what a rerun has otherwise, whatever it measures
 
@@ -34,6 +35,7 @@ def rerun_experiment(
     """Run an experiment's plan on its pictures once more, and compare all that it gave.
 
     The new run is an experiment of its own, on the same hypothesis, that says which it ran again.
+    One that was judged among others is judged by its new p beside their stored ones.
 
     Raises:
         SaecliError: if there is no such experiment, it is unfinished, or something that its plan
@@ -43,6 +45,7 @@ def rerun_experiment(
     with catalog.reading() as session:
         first = get_experiment(session, number)
         stored = {t.position: t for t in read_trials(session, number)}
+        own, together = _judged_together(session, first)
     if first.report is None:
         raise SaecliError(
             f"experiment {number} is unfinished", "go on with the command that began it"
@@ -50,8 +53,9 @@ def rerun_experiment(
     plan = Plan.from_json(first.hypothesis.plan)
     trial = prepare(invocation, plan, Shelf(catalog, device, progress), committed=first.hypothesis)
     ran = run_trials(catalog, invocation, first.hypothesis, trial, progress)
-    place = first.report.get("family")
-    report = report_of(ran, None if place is None else FamilyPlace(**place))
+    if together:
+        together[own] = p_value_of(ran)
+    report = report_of(ran, place_among(together, own) if together else None)
     report = replace(report, extras=report.extras | {"rerun_of": number})
     publish(catalog, [report])
     with catalog.reading() as session:
@@ -76,6 +80,34 @@ def rerun_experiment(
         n_arms=len(first.arms),
         differences=differences,
     )
+
+
+def _judged_together(session: Session, info: ExperimentInfo) -> tuple[int, dict[int, float]]:
+    """The p-values of an experiment's family by number, and which of them is its own.
+
+    A rerun's own is that of the experiment that was run again; without a family there are none.
+    """
+    place = (info.report or {}).get("family")
+    if place is None:
+        return info.number, {}
+    reports = {one: get_experiment(session, one).report or {} for one in place["experiments"]}
+    while info.number not in reports:
+        info = get_experiment(session, (info.report or {})["extras"]["rerun_of"])
+    return info.number, {one: float(report["p_value"]) for one, report in reports.items()}
+
+
+def place_among(p_values: Mapping[int, float], number: int) -> FamilyPlace:
+    """An experiment's place among those judged together, by the p-values that they have now.
+
+    Args:
+        p_values: of all of them, in the family's order.
+        number: whose place it is.
+    """
+    from saecli.experiments.families import benjamini_hochberg, holm
+
+    numbers, p = list(p_values), list(p_values.values())
+    own = numbers.index(number)
+    return FamilyPlace(len(p), numbers, float(holm(p)[own]), float(benjamini_hochberg(p)[own]))
 
 
 def compare_trials(

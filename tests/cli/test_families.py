@@ -53,6 +53,25 @@ def test_a_family_is_judged_by_p_values_adjusted_for_all(saecli_bench, birds):
     assert found["protocol"] is None
 
 
+def test_an_experiment_of_a_family_run_again_is_judged_by_the_p_that_it_has_then(
+    saecli_bench, birds
+):
+    three(saecli_bench, birds)
+    places = [
+        one["family"] for one in saecli_bench.json("knockout", "--plan", "plan.toml")["experiments"]
+    ]
+    assert saecli_bench.json("rerun", "experiment:2")["identical"]
+    # as if another machine had found a smaller p the first time
+    claimed = "json_set(report, '$.p_value', 0.001, '$.family.holm_p', 0.001)"
+    with closing(sqlite3.connect(saecli_bench.folder / "catalog.db")) as raw, raw:
+        raw.execute(f"update experiment set report = {claimed} where id in (2, 4)")
+    for number in (2, 4):  # 4 is itself a rerun of 2
+        again = saecli_bench.json("rerun", f"experiment:{number}")
+        assert {one["figure"] for one in again["differences"]} >= {"p_value", "family"}
+        shown = saecli_bench.json("show", f"experiment:{again['rerun']}")["report"]
+        assert shown["family"] == places[1]
+
+
 def test_each_figure_equals_the_experiment_s_own(saecli_bench, birds):
     """Being tested together changes p and perhaps the verdict, nothing else."""
     three(saecli_bench, birds)
@@ -176,7 +195,11 @@ def test_what_is_wrong_is_said_with_its_entry_and_nothing_is_run(saecli_bench, b
         (good + '\nprobe = "nope"', 1, ("no probe 'nope'",)),
         (good + '\nscope = "somewhere"', 2, ("no scope",)),
         (good + '\nvalue = "half"', 2, ("no value",)),
-        (f'latents = "{busiest}"\nclass = "{JAY}"', 1, ("controls", "2 need 66", "test fewer at once")),
+        (
+            f'latents = "{busiest}"\nclass = "{JAY}"',
+            1,
+            ("controls", "2 need 66", "test fewer at once"),
+        ),
     ):
         write_plan(saecli_bench, birds, [good, entry], "alpha = 0.03\ncontrols = 99\n")
         outcome = saecli_bench("knockout", "--plan", "plan.toml")

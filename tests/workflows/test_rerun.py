@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from saecli.records import ImageRef
-from saecli.workflows.rerun import compare_reports, compare_trials
+from saecli.records import FamilyPlace, ImageRef
+from saecli.workflows.rerun import compare_reports, compare_trials, place_among
 
 ROWS = [("baseline", 0), ("zero_edit", 0), ("target", 0), ("random_directions", 0)]
 IMAGE = ImageRef(7, "a.png")
@@ -61,3 +61,9 @@ def test_reports_are_compared_but_for_the_experiment_s_number():
     assert compare_reports(stored, stored | {"experiment": 2, "extras": {"rerun_of": 1}}) == []
     (one,) = compare_reports(stored, stored | {"verdict": "refuted"})
     assert (one.figure, one.stored, one.now) == ("verdict", "supported", "refuted")
+
+
+def test_an_experiment_judged_among_others_has_its_new_p_adjusted():
+    stored = {4: 0.01, 5: 0.04, 6: 0.02}
+    assert place_among(stored, 4) == FamilyPlace(3, [4, 5, 6], 0.03, 0.03)
+    assert place_among(stored | {4: 0.5}, 4) == FamilyPlace(3, [4, 5, 6], 0.5, 0.5)
