@@ -13,6 +13,8 @@ from saecli.catalog.location import DEFAULT, files_folder, on_network, shown
 from saecli.catalog.schema import check_file
 from saecli.errors import SaecliError
 
+Shrink = Callable[[bytes], bytes]
+
 
 def read_meta(path: Path) -> tuple[str, str | None, bool]:
     """A catalog's id, the id of the example it was copied from, and whether it is the example."""
@@ -68,8 +70,20 @@ def point_out_copy(path: Path, note: Callable[[str], None]) -> None:
             note(f"reading the shipped example; what you added to it is in {shown(DEFAULT)}")
 
 
-def make_example(source: Path, target: Path) -> None:
+def make_example(
+    source: Path, target: Path, *, folder: Path | None = None, shrink: Shrink | None = None
+) -> None:
     """Make the example that is shipped: one whole file, as small as it gets, never to be changed.
+
+    What is dropped is made again by the commands that the example records: exemplars of untrained
+    twins (which matter as controls alone), and thumbnails of pictures that are no exemplar and in
+    no observation.
+
+    Args:
+        source: the catalog.
+        target: the example's file.
+        folder: names of pictures below it become relative to it: elsewhere it doesn't exist.
+        shrink: encodes a thumbnail anew.
 
     Raises:
         SaecliError: if the target exists or can't be written, or the source keeps files beside it.
@@ -90,6 +104,28 @@ def make_example(source: Path, target: Path) -> None:
             "UPDATE meta SET example = 1, catalog_id = ?, copied_from = NULL",
             (str(uuid.uuid4()),),
         )
+        connection.execute(
+            "DELETE FROM exemplar WHERE profile_id IN (SELECT profile.id FROM profile JOIN "
+            "dictionary ON dictionary.id = profile.dictionary_id WHERE dictionary.untrained)"
+        )
+        connection.execute(
+            "DELETE FROM thumbnail WHERE image_id NOT IN (SELECT image_id FROM exemplar UNION "
+            "SELECT image_id FROM observation)"
+        )
+        if shrink is not None:
+            for image, data in connection.execute(
+                "SELECT image_id, data FROM thumbnail"
+            ).fetchall():
+                connection.execute(
+                    "UPDATE thumbnail SET data = ? WHERE image_id = ?", (shrink(data), image)
+                )
+        if folder is not None:
+            for table, column in (("image", "path"), ("image_set", "root"), ("image_set", "name")):
+                connection.execute(
+                    f"UPDATE {table} SET {column} = "
+                    f"CASE {column} WHEN ? THEN '.' ELSE replace({column}, ?, '') END",
+                    (str(folder), f"{folder}/"),
+                )
         # A log would be written beside the file by whoever reads it.
         set_journal(connection, log=False)
         connection.execute("VACUUM")

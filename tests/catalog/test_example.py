@@ -9,12 +9,14 @@ import pytest
 from saecli.catalog import artifacts
 from saecli.catalog.dictionaries import dictionary_names, get_dictionary
 from saecli.catalog.example import make_example
+from saecli.catalog.images import add_image
 from saecli.catalog.labels import add_label, current_labels
 from saecli.catalog.maintenance import check
 from saecli.catalog.opening import open_catalog
+from saecli.catalog.profiling import store_profile
 from saecli.errors import SaecliError
 from saecli.refs import parse_concept
-from tests.catalog.content import train
+from tests.catalog.content import N_IMAGES, backbone_row, pictures, train
 
 
 @pytest.fixture
@@ -109,3 +111,55 @@ def test_a_catalog_with_files_beside_it_makes_no_example(catalog, content, monke
     with pytest.raises(SaecliError, match=r"keeps 1 of its arrays in \./catalog\.files, so"):
         make_example(catalog.path, Path("example.db"))
     assert not any(path.name.startswith("example") for path in Path().iterdir())
+
+
+def rows(path, query):
+    with closing(sqlite3.connect(path)) as raw:
+        return raw.execute(query).fetchall()
+
+
+def test_it_leaves_out_what_nobody_looks_at(catalog, content):
+    with catalog.writing() as session:
+        random = backbone_row(session, content.invocation, "e" * 64, untrained=True)
+    twin = train(catalog, content.invocation, random, "twin", b"twin", untrained=True)
+    store_profile(
+        catalog,
+        content.invocation,
+        dictionary=twin,
+        image_set=content.photos,
+        arrays=content.arrays,
+        settings={},
+        seconds=1.0,
+    )
+    with catalog.writing() as session:
+        for number in range(N_IMAGES, N_IMAGES + 3):  # tested on, and no exemplar
+            add_image(session, content.invocation, pictures(number + 1)[-1])
+    make_example(catalog.path, Path("example.db"))
+    profiles = "SELECT DISTINCT name FROM exemplar JOIN profile ON profile.id = profile_id "
+    assert rows("example.db", profiles + "JOIN dictionary ON dictionary.id = dictionary_id") == [
+        ("clip",)
+    ]
+    shown = {image for (image,) in rows("example.db", "SELECT image_id FROM exemplar")}
+    kept = {image for (image,) in rows("example.db", "SELECT image_id FROM thumbnail")}
+    assert kept == shown
+    assert len(rows("example.db", "SELECT id FROM image")) == N_IMAGES + 3
+    with open_catalog("example.db") as example, example.reading() as session:
+        assert check(session).ok
+
+
+def test_thumbnails_are_encoded_anew(catalog):
+    before = dict(rows(catalog.path, "SELECT image_id, data FROM thumbnail"))
+    make_example(catalog.path, Path("example.db"), shrink=lambda data: b"small " + data[:2])
+    after = rows("example.db", "SELECT image_id, data FROM thumbnail")
+    assert after
+    assert after == [(image, b"small " + before[image][:2]) for image, _ in after]
+
+
+def test_pictures_below_the_folder_it_was_made_in_are_named_from_there(catalog, content):
+    whole = Path("/pictures")
+    assert rows(catalog.path, "SELECT root FROM image_set") == [(str(whole),)]
+    before = rows(catalog.path, "SELECT path FROM image ORDER BY id")
+    make_example(catalog.path, Path("example.db"), folder=whole)
+    assert rows("example.db", "SELECT root FROM image_set") == [(".",)]
+    after = rows("example.db", "SELECT path FROM image ORDER BY id")
+    assert after == [(str(Path(path).relative_to(whole)),) for (path,) in before]
