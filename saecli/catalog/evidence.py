@@ -207,6 +207,8 @@ def _summary(session: Session, row: Experiment) -> ExperimentSummary:
         p_value=float("nan") if row.p_value is None else row.p_value,
         rerun_of=_rerun_of(row.report),
         created=row.created,
+        replaces=info.replaces,
+        holm_p=(report.get("family") or {}).get("holm_p"),
     )
 
 

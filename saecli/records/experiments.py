@@ -42,7 +42,11 @@ class HypothesisList:
 
 @dataclass(frozen=True)
 class ExperimentSummary:
-    """A finished experiment on one line; ``rerun_of`` is the one that it ran again, if any."""
+    """A finished experiment on one line.
+
+    ``rerun_of`` is the one that it ran again, if any; ``replaces`` the hypothesis that its own
+    mends; ``holm_p`` the adjusted p-value that decided where others were tested with it.
+    """
 
     number: int
     hypothesis: int
@@ -59,6 +63,8 @@ class ExperimentSummary:
     p_value: float
     rerun_of: int | None
     created: datetime
+    replaces: int | None = None
+    holm_p: float | None = None
 
 
 @dataclass(frozen=True)

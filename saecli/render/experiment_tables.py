@@ -80,7 +80,7 @@ def experiments_table(found: ExperimentList) -> RenderableType:
     parts.add_words(table, "lowers", least=14)
     parts.add_numbers(table, "effect", "95 % interval", "p")
     table.add_column("verdict", no_wrap=True)
-    table.add_column("stated", no_wrap=True)
+    parts.add_words(table, "stated", least=11)
     for row in found.experiments:
         verdict = parts.verdict(row.verdict)
         if row.rerun_of is not None:
@@ -91,10 +91,13 @@ def experiments_table(found: ExperimentList) -> RenderableType:
             _claim(row),
             figure(row.effect),
             interval(row.ci),
-            p_value(row.p_value),
+            p_value(row.p_value) + (f" ({p_value(row.holm_p)})" if _adjusted(row) else ""),
             verdict,
-            parts.registration(row.registered, short=True),
+            _stated(row),
         )
+    if any(map(_adjusted, found.experiments)):
+        note = "in brackets: p by Holm, which decided where several were tested together"
+        return Group(table, Text(note, style=parts.QUIET))
     return table
 
 
@@ -184,6 +187,18 @@ def _latents(refs: list[str], labels: Mapping[str, str]) -> Text:
     text = Text(concept(refs), style=parts.REF)
     if labels:
         text.append(" " + ", ".join(dict.fromkeys(labels.values())), style="not bold default")
+    return text
+
+
+def _adjusted(row: ExperimentSummary) -> bool:
+    return row.holm_p not in (None, row.p_value)
+
+
+def _stated(row: ExperimentSummary) -> Text:
+    """Whether it was registered, and whether another plan of the same claim was run before."""
+    text = parts.registration(row.registered, short=True)
+    if row.replaces is not None:
+        text.append(f" (replaces hypothesis {row.replaces})", style=parts.QUIET)
     return text
 
 

@@ -154,6 +154,7 @@ def test_experiments_are_listed_by_what_is_asked_for(saecli_tested, latent):
     first, second = saecli_tested.json("experiments")["experiments"]
     assert first["latents"] == [latent]
     assert first["labels"] == {latent: "blue wing"}
+    assert [first["replaces"], second["replaces"]] == [None, 1]
     assert numbers("--registered") == [1]
     assert numbers("--exploratory") == [2]
     assert numbers("--class", JAY) == numbers("--latent", latent) == [1, 2]

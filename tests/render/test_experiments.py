@@ -73,6 +73,11 @@ CASES = {
         ["blue [jay] → wren", "−3.52", "[−3.91, −3.20]", "supported (reruns 11)", "exploratory",
          reports.BRACKETS],
     ),
+    "a registered claim that was tested before, among others": (
+        experiments_table,
+        r.ExperimentList([replace(SUMMARY, registered=True, replaces=3, holm_p=0.06)]),
+        ["registered (replaces hypothesis 3)", "0.010 (0.060)", "p by Holm"],
+    ),
     "no experiments": (experiments_table, r.ExperimentList([]), ["No experiment"]),
     "hypothesis": (
         show_hypothesis_table,
