@@ -3,8 +3,9 @@
 Latents that were chosen because a prediction rests on them move predictions more than latents that
 fire as often and as strongly, whichever prediction one looks at, and those chosen together move
 it in one direction. Controls without that potency would make any such choice look like a finding:
-in a trial on the built-in world, sets chosen by attribution for *permuted* labels beat controls
-matched in density and strength alone at p ≤ 0.05 in 23 of 100 experiments.
+on the built-in world, sets chosen by attribution or detection for permuted labels, or for another
+attribute, had p ≤ 0.05 against controls matched in density and strength alone in 36 of 333
+experiments, and in 20 of the same 333 against controls matched in influence.
 """
 
 from __future__ import annotations
