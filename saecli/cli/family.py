@@ -1,6 +1,8 @@
-"""`saecli knockout --plan`: the hypotheses of a file, tested together."""
+"""`saecli knockout --plan`, `hypothesis add --plan`: the hypotheses of a file, taken together."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -18,19 +20,48 @@ def knock_out_family(
     Raises:
         SaecliError: if the command line says what belongs into the file.
     """
+    from saecli.render.family_table import family_table
+    from saecli.workflows.families import run_family
+
+    found = _taken(context, "knockout", run_family, path, device, catalog)
+    output.emit(found, as_json=as_json, table=family_table)
+
+
+def add_family(
+    context: typer.Context, path: Path, device: str, catalog: Path | None, as_json: bool
+) -> None:
+    """Commit the hypotheses of a plan file as registered; none is run.
+
+    Raises:
+        SaecliError: if the command line says what belongs into the file.
+    """
+    from saecli.records import StatedFamily
+    from saecli.render.experiment_tables import stated_table
+    from saecli.workflows.families import state_family
+
+    stated = _taken(context, "hypothesis add", state_family, path, device, catalog)
+    output.emit(StatedFamily(str(path), stated), as_json=as_json, table=stated_table)
+
+
+def _taken(
+    context: typer.Context,
+    command: str,
+    take: Callable[..., Any],
+    path: Path,
+    device: str,
+    catalog: Path | None,
+) -> Any:
     typed = [told for name, told in plan_options.typed(context).items() if name not in BESIDE]
     if typed:
         raise SaecliError(
             f"{' and '.join(typed)} beside --plan", "write it into the plan file", usage=True
         )
-    from saecli.render.family_table import family_table
-    from saecli.workflows.families import run_family
     from saecli.workflows.family_plans import read_family
 
     entries = read_family(path)
     settings = {"plan": str(path), "text": path.read_text(encoding="utf-8"), "device": device}
-    with runs.recorded(catalog, "knockout", settings) as (opened, invocation):
-        found = run_family(
+    with runs.recorded(catalog, command, settings) as (opened, invocation):
+        return take(
             opened,
             invocation,
             path,
@@ -39,4 +70,3 @@ def knock_out_family(
             cache=computing.cache_settings(opened.files, None),
             progress=terminal.progress(),
         )
-    output.emit(found, as_json=as_json, table=family_table)

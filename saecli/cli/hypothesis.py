@@ -1,5 +1,6 @@
 """`saecli hypothesis`: state a prediction with its whole plan before it is tested."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,15 +12,27 @@ from saecli.records import as_json as plain
 
 
 def add(
-    text: Annotated[str, typer.Argument(help="The prediction in words.", show_default=False)],
+    context: typer.Context,
+    text: Annotated[
+        str | None, typer.Argument(help="The prediction in words.", show_default=False)
+    ] = None,
     latents: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="DICTIONARY:INDEX[+INDEX…]",
             help="The latents, of one dictionary.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            metavar="FILE",
+            help="Or many hypotheses, from a TOML file as saecli knockout --plan takes it.",
+            show_default=False,
+        ),
+    ] = None,
     images: of.Pictures = None,
     probe: of.Probe = None,
     class_name: of.ClassName = None,
@@ -52,9 +65,19 @@ def add(
     as_json: options.Json = False,
 ) -> None:
     """State a prediction with its whole plan, before saecli knockout --hypothesis tests it."""
+    if plan_file is not None:
+        from saecli.cli.family import add_family
+
+        add_family(context, plan_file, device, catalog, as_json)
+        return
     from saecli.render.experiment_tables import hypothesis_table
     from saecli.workflows.stating import state
 
+    if text is None or not latents:
+        missing = "--latents" if text is not None else "the prediction in words"
+        raise SaecliError(
+            f"{missing} missing", "say what you predict, and of which latents", usage=True
+        )
     words = " ".join(text.split())
     if not words:
         raise SaecliError("the hypothesis is blank", "say what you predict", usage=True)

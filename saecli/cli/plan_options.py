@@ -226,7 +226,8 @@ def typed(context: typer.Context) -> dict[str, str]:
         # by its name: Typer has a Click of its own, whose sources are no members of Click's
         if parameter.name and source is not None and source.name == "COMMANDLINE":
             longest = max(parameter.opts, key=len)
-            found[parameter.name] = longest if longest.startswith("-") else "the latents"
+            words = "the latents" if parameter.name == "refs" else f"the {parameter.name}"
+            found[parameter.name] = longest if longest.startswith("-") else words
     return found
 
 

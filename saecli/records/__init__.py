@@ -26,6 +26,7 @@ from saecli.records.experiments import (
     ShowHypothesisReport,
     ShownArm,
     ShownTrial,
+    StatedFamily,
 )
 from saecli.records.families import FamilyReport, Protocol, ProtocolArm, ProtocolClass
 from saecli.records.frontier import FrontierDictionary, FrontierGroup, FrontierReport
@@ -129,6 +130,7 @@ __all__ = [
     "ShownArm",
     "ShownLatent",
     "ShownTrial",
+    "StatedFamily",
     "TrainReport",
     "TrainedDictionary",
     "as_json",

@@ -22,6 +22,14 @@ class HypothesisReport:
 
 
 @dataclass(frozen=True)
+class StatedFamily:
+    """The hypotheses of a plan file, committed together."""
+
+    plan: str
+    hypotheses: list[HypothesisReport]
+
+
+@dataclass(frozen=True)
 class HypothesisRow:
     number: int
     statement: str

@@ -20,6 +20,7 @@ from saecli.records import (
     ShowHypothesisReport,
     ShownArm,
     ShownTrial,
+    StatedFamily,
 )
 from saecli.records.reading import read
 from saecli.render import parts
@@ -45,6 +46,20 @@ def hypothesis_table(report: HypothesisReport) -> RenderableType:
     )
     how = Text(f"test it: saecli knockout --hypothesis {report.number}", style=parts.QUIET)
     return parts.stack(parts.lines(head, facts), how)
+
+
+def stated_table(family: StatedFamily) -> RenderableType:
+    """The hypotheses of a plan file, a line each, and how to test them together."""
+    table = parts.table()
+    parts.add_numbers(table, "hypothesis", "pictures")
+    parts.add_words(table, "claim", least=20)
+    table.add_column("hash")
+    for one in family.hypotheses:
+        table.add_row(
+            str(one.number), f"{one.n_images:,}", Text(one.statement), f"{one.hash[:16]}…"
+        )
+    how = Text(f"test them: saecli knockout --plan {family.plan}", style=parts.QUIET)
+    return parts.stack(table, how)
 
 
 def hypotheses_table(found: HypothesisList) -> RenderableType:

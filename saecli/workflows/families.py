@@ -1,7 +1,9 @@
 """Many hypotheses tested together: all committed first, all run, then judged at once.
 
-No verdict of a family is published before all its experiments have run, so that no one stops where
-it suits; an interrupted family goes on with the same command, experiment by experiment.
+A family that :func:`state_family` committed is registered; one that the run itself commits is
+exploratory, as a single hypothesis would be. No verdict of a family is published before all its
+experiments have run, so that no one stops where it suits; an interrupted family goes on with the
+same command, experiment by experiment.
 """
 
 from collections import Counter
@@ -17,6 +19,7 @@ from saecli.progress import Progress
 from saecli.records import (
     FamilyPlace,
     FamilyReport,
+    HypothesisReport,
     KnockoutReport,
     Protocol,
     ProtocolArm,
@@ -29,6 +32,7 @@ from saecli.workflows.family_plans import Choice, Entry, where
 from saecli.workflows.knockout import Ran, prefixes_of, publish, register, run_trials
 from saecli.workflows.preparation import Trial, prepare
 from saecli.workflows.shelf import Shelf
+from saecli.workflows.stating import told
 from saecli.workflows.verdict import p_value_of, report_of
 
 if TYPE_CHECKING:
@@ -42,6 +46,26 @@ PROTOCOL = {
     "manual": "target",
 }
 """The ways to choose what is suppressed, with the kind of arm that shows each."""
+
+
+def state_family(
+    catalog: Catalog,
+    invocation: Invocation,
+    path: Path,
+    entries: Sequence[Entry],
+    *,
+    device: str,
+    cache: "CacheSettings",
+    progress: Progress,
+) -> list[HypothesisReport]:
+    """Commit every hypothesis of a plan file as registered, and run none.
+
+    Args, Raises: as for :func:`run_family`.
+    """
+    choose = _Chooser(catalog, invocation, device, cache, progress)
+    shelf = Shelf(catalog, device, progress)
+    trials, stated = _commit(invocation, shelf, path, entries, choose, registered=True)
+    return [told(one, trial) for one, trial in zip(stated, trials, strict=True)]
 
 
 def run_family(
@@ -67,7 +91,7 @@ def run_family(
     """
     choose = _Chooser(catalog, invocation, device, cache, progress)
     shelf = Shelf(catalog, device, progress)
-    trials, hypotheses = _commit(invocation, shelf, path, entries, choose)
+    trials, hypotheses = _commit(invocation, shelf, path, entries, choose, registered=False)
     ran = []
     with progress.task("experiments", len(trials), "experiments") as task:
         for hypothesis, trial in zip(hypotheses, trials, strict=True):
@@ -156,10 +180,13 @@ def _commit(
     path: Path,
     entries: Sequence[Entry],
     choose: "_Chooser",
+    *,
+    registered: bool,
 ) -> tuple[list[Trial], list[HypothesisInfo]]:
     """Check every entry and find its controls, then commit all; nothing is run yet.
 
-    Latents are chosen first, so that no picture that chose some is drawn for a test of them.
+    What was registered with the very same plan is found again and stays registered. Latents are
+    chosen first, so that no picture that chose some is drawn for a test of them.
     """
     catalog, progress = shelf.catalog, shelf.progress
     trials: list[Trial] = []
@@ -178,7 +205,7 @@ def _commit(
                 raise where(entry, path, error) from error
             trials.append(trial)
             task.advance(1)
-    return trials, [register(catalog, invocation, trial, registered=True) for trial in trials]
+    return trials, [register(catalog, invocation, trial, registered=registered) for trial in trials]
 
 
 class _Chooser:

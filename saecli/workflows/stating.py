@@ -8,7 +8,7 @@ from saecli.records import HypothesisReport
 from saecli.refs import latent_ref
 from saecli.workflows.knockout import register
 from saecli.workflows.plans import Plan
-from saecli.workflows.preparation import prepare
+from saecli.workflows.preparation import Trial, prepare
 from saecli.workflows.shelf import Shelf
 
 
@@ -41,13 +41,19 @@ def state(
     stated = register(
         catalog, invocation, trial, statement=statement, registered=True, replaces=replaces
     )
+    return told(stated, trial)
+
+
+def told(stated: HypothesisInfo, trial: Trial) -> HypothesisReport:
+    """What a command says of a hypothesis that it committed."""
+    concept = trial.plan.concept
     return HypothesisReport(
         number=stated.number,
         hash=stated.hash,
         statement=stated.statement,
         registered=stated.registered,
         replaces=stated.replaces,
-        latents=[latent_ref(plan.concept.dictionary, i) for i in plan.concept.latents],
+        latents=[latent_ref(concept.dictionary, i) for i in concept.latents],
         n_images=len(trial.subjects),
         n_excluded=trial.n_excluded,
     )

@@ -45,12 +45,30 @@ def test_a_family_is_judged_by_p_values_adjusted_for_all(saecli_bench, birds):
     numbers = [one["experiment"] for one in experiments]
     for one in experiments:
         assert (one["family"]["size"], one["family"]["experiments"]) == (3, numbers)
-        assert one["registered"] is True
+        assert one["registered"] is False
         beaten = "controls_do_as_much" in one["extras"]["reasons"]
         assert beaten == (one["family"]["holm_p"] > 0.2)
     assert verdicts(saecli_bench) == [one["verdict"] for one in experiments]
     assert sum(found["verdicts"].values()) == 3
     assert found["protocol"] is None
+
+
+def test_a_family_that_was_stated_before_is_registered(saecli_bench, birds):
+    three(saecli_bench, birds)
+    stated = saecli_bench.json("hypothesis", "add", "--plan", "plan.toml")["hypotheses"]
+    assert [one["registered"] for one in stated] == [True] * 3
+    assert len({one["hash"] for one in stated}) == 3
+    assert verdicts(saecli_bench) == []
+    ran = saecli_bench.json("knockout", "--plan", "plan.toml")["experiments"]
+    assert [one["hypothesis"] for one in ran] == [one["number"] for one in stated]
+    assert [one["registered"] for one in ran] == [True] * 3
+
+
+@pytest.mark.parametrize("extra", [["a claim"], ["--class", JAY]])
+def test_what_a_plan_file_says_is_not_said_beside_it(saecli_bench, birds, extra):
+    three(saecli_bench, birds)
+    done = saecli_bench("hypothesis", "add", *extra, "--plan", "plan.toml")
+    assert (done.code, "write it into the plan file" in done.err) == (2, True)
 
 
 def test_an_experiment_of_a_family_run_again_is_judged_by_the_p_that_it_has_then(
