@@ -11,6 +11,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # One thread a process: several workers on few cores would wait for one another at every product.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("SAECLI_CATALOG", None)
+os.environ.pop("COLUMNS", None)  # tables are as wide as they are, unless a test says otherwise
 # A shell starts background jobs with Ctrl-C ignored, and their children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

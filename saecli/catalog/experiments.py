@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from saecli.catalog.hypotheses import HypothesisInfo, get_hypothesis
@@ -102,6 +102,35 @@ def unfinished_experiment(
         if list(pictures) == list(image_ids) and _arms(session, number) == wanted:
             return number
     return None
+
+
+def earlier_on_pictures(
+    session: Session, experiment: int, *, probe: int, class_name: str, image_ids: Sequence[int]
+) -> int:
+    """How many other hypotheses about a class had a verdict on some of these pictures before.
+
+    Whoever tries many sets of latents on one set of pictures finds one that does well there.
+
+    Args:
+        experiment: the one before which they were judged.
+        probe: its row's number; whose prediction.
+        image_ids: the pictures with the class.
+    """
+    own = select(Experiment.hypothesis_id).where(Experiment.id == experiment).scalar_subquery()
+    met = select(Trial.experiment_id).where(Trial.image_id.in_(list(image_ids)))
+    found = session.scalar(
+        select(func.count(Experiment.hypothesis_id.distinct()))
+        .join(Hypothesis, Experiment.hypothesis_id == Hypothesis.id)
+        .where(
+            Experiment.id < experiment,
+            Experiment.verdict.is_not(None),
+            Experiment.hypothesis_id != own,
+            Hypothesis.probe_id == probe,
+            Hypothesis.plan["class_name"].as_string() == class_name,
+            Experiment.id.in_(met),
+        )
+    )
+    return found or 0
 
 
 def publish_experiment(

@@ -147,4 +147,5 @@ class KnockoutReport:
     family: FamilyPlace | None = None
     labels: dict[str, str] = field(default_factory=dict)
     replaces: int | None = None
+    n_earlier: int = 0  # other hypotheses about the class judged on some of these pictures before
     extras: dict[str, Any] = field(default_factory=dict)

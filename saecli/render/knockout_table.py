@@ -51,8 +51,16 @@ def hypothesis(report: KnockoutReport) -> Text:
             f"{report.n_excluded:,} left out (they helped to choose the latents)"
             if report.n_excluded
             else None,
+            _earlier(report.n_earlier),
         )
     )
+
+
+def _earlier(n: int) -> str | None:
+    if not n:
+        return None
+    others = "1 other hypothesis" if n == 1 else f"{n:,} other hypotheses"
+    return f"{others} about the class judged on some of these pictures before"
 
 
 def concept(refs: list[str], most: int = 6) -> str:

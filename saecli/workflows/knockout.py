@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from saecli.catalog.experiments import begin_experiment, publish_experiment, unfinished_experiment
+from saecli.catalog.experiments import (
+    begin_experiment,
+    earlier_on_pictures,
+    publish_experiment,
+    unfinished_experiment,
+)
 from saecli.catalog.hypotheses import (
     HypothesisInfo,
     add_hypothesis,
@@ -51,6 +56,7 @@ class Ran:
         target: the edit.
         figures: of the pictures with the class, by position.
         without: changes of the margin on pictures without it, (n,) in nats (classification).
+        n_earlier: other hypotheses about the class judged on some of the pictures before.
     """
 
     experiment: int
@@ -60,6 +66,7 @@ class Ran:
     target: "Arm"
     figures: "dict[int, Figures]"
     without: NDArray[np.float64]
+    n_earlier: int
 
     def report(self) -> KnockoutReport:
         """Apply the plan's rule."""
@@ -198,6 +205,14 @@ def run_trials(
             "go on with the same command",
         ) from None
     target = 2  # the row after the baseline's and the zero edit's
+    with catalog.reading() as session:
+        n_earlier = earlier_on_pictures(
+            session,
+            experiment,
+            probe=trial.probe_row.id,
+            class_name=trial.plan.class_name,
+            image_ids=trial.image_ids,
+        )
     without = [figures[i]["margin"][target] - figures[i]["margin"][0] for i in range(n, total)]
     return Ran(
         experiment,
@@ -207,6 +222,7 @@ def run_trials(
         arms[0],
         {position: figures[position] for position in range(n)},
         np.array(without, dtype=np.float64),
+        n_earlier,
     )
 
 

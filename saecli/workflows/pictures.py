@@ -40,10 +40,7 @@ def open_pictures(spec: str, progress: Progress, *, n_images: int | None = None)
     Raises:
         SaecliError: if there are none.
     """
-    if not spec.strip():
-        raise SaecliError(
-            "the set of pictures has an empty name", "name a folder or a list", usage=True
-        )
+    check_named(spec)
     if n_images is None and not Path(spec).expanduser().exists():
         spec, n_images = whole_set(spec)
     if is_built_in(spec):
@@ -56,6 +53,18 @@ def open_pictures(spec: str, progress: Progress, *, n_images: int | None = None)
         chosen = tuple(source.files[int(i * step)] for i in range(n_images))
         source = replace(source, spec=f"{source.spec} ({n_images} pictures)", files=chosen)
     return source
+
+
+def check_named(spec: str) -> None:
+    """Return if a name of pictures is more than blanks.
+
+    Raises:
+        SaecliError: if it isn't.
+    """
+    if not spec.strip():
+        raise SaecliError(
+            "the set of pictures has an empty name", "name a folder or a list", usage=True
+        )
 
 
 def _without_copies(source: ImageSource, progress: Progress) -> ImageSource:

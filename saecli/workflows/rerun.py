@@ -23,7 +23,11 @@ from saecli.workflows.preparation import prepare
 from saecli.workflows.shelf import Shelf
 from saecli.workflows.verdict import p_value_of, report_of
 
-OWN = ("experiment", "labels")  # of a report: what a rerun has otherwise, whatever it measures
+OWN = (
+    "experiment",
+    "labels",
+    "n_earlier",
+)  # of a report: what a rerun has otherwise, whatever it measures
 
 Rows = Sequence[tuple[str, int]]
 Trials = Mapping[int, Mapping[str, NDArray[Any]]]

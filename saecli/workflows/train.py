@@ -18,6 +18,7 @@ from saecli.workflows.drafts import begin_drafts, points_writer, publish
 from saecli.workflows.inputs import Inputs, Store, computed, stored
 from saecli.workflows.mirrors import NOWHERE, Mirrored
 from saecli.workflows.models import backbone_row, load_backbone, load_untrained_backbone
+from saecli.workflows.pictures import check_named
 from saecli.workflows.profile import profile_activations
 from saecli.workflows.together import ALONE, Order, Team
 from saecli.workflows.variants import Variant
@@ -101,6 +102,8 @@ def train_dictionary(
         SaecliError: if a name is taken or being trained, nothing can be loaded, or training fails.
         Interrupted: on Ctrl-C; the state stays for ``--resume``.
     """
+    if job.images is not None:
+        check_named(job.images)
     dictionaries = job.dictionaries()
     with catalog.reading() as session:
         for name in dictionaries:

@@ -79,6 +79,7 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
         family=place,
         labels=trial.labels,
         replaces=ran.hypothesis.replaces,
+        n_earlier=ran.n_earlier,
         extras={
             "baseline_margin": judged.baseline,
             "reasons": list(judged.reasons),

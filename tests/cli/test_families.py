@@ -112,6 +112,7 @@ def test_the_table_shows_both_adjusted_p_values(saecli_bench, birds):
         assert word in outcome.out
 
 
+@pytest.mark.slow
 def test_an_interrupted_family_goes_on_and_ends_as_one_that_was_not(saecli_bench, birds):
     entries = [f'latents = {list(SETS[:2])}\nclass = "{JAY}"']
     write_plan(saecli_bench, birds, entries, "alpha = 0.2\ncontrols = 299\n")

@@ -135,6 +135,21 @@ def test_another_plan_after_a_run_replaces_the_one_that_was_run(saecli_tested, b
     assert saecli_tested.json("show", "hypothesis:1")["replaced_by"] == [2]
 
 
+def test_how_often_the_pictures_judged_claims_about_the_class_before_is_said(saecli_tested, birds):
+    first = saecli_tested.json("show", "experiment:1")["report"]
+    assert first["n_earlier"] == 0
+    latent = first["latents"][0]
+    number = int(latent.rpartition(":")[2])
+    refs = [f"clip:{n}" for n in range(48) if n != number]
+    done = saecli_tested.json(
+        "knockout", "+".join([refs[0], *(r[5:] for r in refs[1:12])]), *options(birds)
+    )
+    assert done["n_earlier"] == 2
+    shown = saecli_tested("show", "experiment:3").out
+    assert "2 other hypotheses about the class judged on some of these pictures before" in shown
+    assert saecli_tested.json("rerun", "experiment:1")["identical"] is True
+
+
 def test_what_was_not_registered_is_exploratory_in_every_output(saecli_tested, latent):
     assert saecli_tested.json("show", "experiment:2")["report"]["registered"] is False
     assert "exploratory: stated by the run itself" in saecli_tested("show", "experiment:2").out

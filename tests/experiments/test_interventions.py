@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from saecli.backbones.protocol import LayerOutput
 from saecli.errors import SaecliError
 from saecli.experiments.arms import Encoded, LatentArm
 from saecli.experiments.interventions import (
@@ -30,20 +31,10 @@ def x():
     return 3 * torch.randn(5, 6, 8, generator=torch.Generator().manual_seed(1)).double()
 
 
-class Recorded:
-    """A layer output of patches alone."""
-
-    def __init__(self, patches):
-        self.tokens = self.patches = patches
-
-    def with_patches(self, patches):
-        return Recorded(patches)
-
-
 def edited(dictionary, x, value, scope="active", reference=None):
     reference = torch.zeros(len(LATENTS)) if reference is None else reference
     arm = LatentArm("target", 0, dictionary, Edit(LATENTS, value, scope), reference.to(x))
-    return arm.apply(Encoded.of(dictionary, Recorded(x))).patches
+    return arm.apply(Encoded.of(dictionary, LayerOutput(x, 0))).patches
 
 
 def test_ablation_equals_decoding_without_the_latents(dictionary, x):

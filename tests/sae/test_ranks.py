@@ -69,6 +69,7 @@ def one_of_two(rank: int, folder: Path) -> None:
     (folder / f"read {rank}").write_text(str(source.n_read))
 
 
+@pytest.mark.slow
 def test_two_ranks_end_where_one_does_each_reading_half(tmp_path):
     ranks = [
         subprocess.Popen(
