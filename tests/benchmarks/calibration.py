@@ -48,7 +48,8 @@ class Settings:
 
     catalog: Path | None = None
     seed: int = 0
-    nulls: int = 400  # experiments of each kind of null, half on each side
+    nulls: int = 400  # experiments of each part of nulls
+    dinov2_nulls: int = 100  # of them on DINOv2, whose arms cost eight times as much as CLIP's
     null_images: int = 20  # the fewest that are allowed
     null_controls: int = 19  # of each kind: the fewest that reach α = 0.05 = 1/20
     power_images: int = 40
@@ -93,9 +94,11 @@ def _nulls(
     *,
     raw: bool = False,
 ) -> Iterator[tuple[str, Work]]:
-    chosen, n = lab.settings, len(lab.settings.sides) * len(makers)
-    for s, side in enumerate(chosen.sides):
-        for i in range(-(-chosen.nulls // n)):
+    chosen = lab.settings
+    counts = {"clip": chosen.nulls - chosen.dinov2_nulls, "dinov2": chosen.dinov2_nulls}
+    for side in chosen.sides:
+        s = NAMES.index(side)
+        for i in range(-(-counts[side] // len(makers))):
             for k, (kind, make) in enumerate(makers.items()):
 
                 def work(

@@ -75,7 +75,7 @@ class Grounds:
             (LayerOutput(tokens, output.n_prefix), target[start * BATCH : (start + 1) * BATCH])
             for start, tokens in enumerate(torch.split(output.tokens, BATCH))
         )
-        return tuple(by_attribution(bench, pictures))
+        return by_attribution(bench, pictures)
 
 
 def specificity(side: Side, chosen: Grounds, test: Grounds, ground: str) -> dict[str, Any]:

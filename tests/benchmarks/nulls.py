@@ -71,7 +71,7 @@ class Nulls:
     def concept(self, species: str) -> Latents:
         """The true set of a species' attribute."""
         if species not in self._concepts:
-            self._concepts[species] = tuple(of_twins(self.side, self.selection, species))
+            self._concepts[species] = of_twins(self.side, self.selection, species)
         return self._concepts[species]
 
     def truth(self, species: str) -> frozenset[int]:
@@ -111,7 +111,7 @@ class Nulls:
         contrast = Contrast(head.index(a), head.index(SPECIES[a].twin))
         bench = Bench(self.side.backbone, self.side.dictionary, head, contrast)
         shown = self._labelled(labels == names.index(a))
-        return a, tuple(by_attribution(bench, batches(shown)))
+        return a, by_attribution(bench, batches(shown))
 
     def detect_permuted(self, rng: np.random.Generator) -> Made | None:
         """The best detectors of pictures whose label was permuted."""

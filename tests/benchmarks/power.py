@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from saecli.backbones.protocol import LayerOutput
 from saecli.demo.world import SPECIES
 from tests.benchmarks.experiment import experiment
-from tests.benchmarks.selection import of_twins
+from tests.benchmarks.selection import Latents, candidates
 from tests.benchmarks.sides import Pool, Side
 
 APART = 0.8  # share of pictures of either twin whose own logit is the larger
 FLIPS = 0.5  # share of predictions that the twin's patches turn into the twin
+TRIED, ELSEWHERE, CONTROLS = 20, 60, 19  # pictures, others and controls of an exploration
+UNSPECIFIC = 1_000.0  # puts sets that are not specific behind all others
 
 
 def told_apart(side: Side, test: Pool, species: str) -> float:
@@ -39,6 +43,33 @@ def testable(side: Side, test: Pool) -> list[str]:
     return [name for name in SPECIES if told_apart(side, test, name) >= APART]
 
 
+def explore(side: Side, selection: Pool, species: str) -> tuple[Latents, float]:
+    """The set that stands out most on the pictures that choose it, and how far it does.
+
+    Each candidate is tried as an experiment of few controls. It stands out by the distance of its
+    effect from the controls' mean in their standard deviations, of the kind where this is smaller;
+    a set that is not specific there comes last.
+    """
+    shown, rng = first(selection(species), TRIED), np.random.default_rng(0)
+    elsewhere = selection.others(species, ELSEWHERE, rng)
+    best: tuple[Latents, float] = ((), -np.inf)
+    for latents in candidates(side, selection, species):
+        twin = SPECIES[species].twin
+        tried = experiment(
+            side, species, twin, latents, shown, elsewhere, n_controls=CONTROLS, seed=1
+        )
+        if "refused" in tried:
+            continue
+        apart = [
+            (mean - tried["effect"]) / max(spread, 1e-6)
+            for mean, spread in tried["controls"].values()
+        ]
+        clarity = min(apart) - UNSPECIFIC * ("not_specific" in tried["reasons"])
+        if clarity > best[1]:
+            best = latents, clarity
+    return best
+
+
 def power_of(
     side: Side,
     selection: Pool,
@@ -48,9 +79,7 @@ def power_of(
     n: int,
     controls: int,
 ) -> dict[str, Any]:
-    """Test one species' attribute, chosen on other pictures, against its twin.
-
-    ``predicted`` is the sum of the chosen latents' attributions, on the pictures that chose them.
+    """Test one species' attribute, chosen and explored on other pictures, against its twin.
 
     Args:
         elsewhere: pictures of other species.
@@ -68,22 +97,22 @@ def power_of(
     told["eligible"] = told["told_apart"] >= APART and told["swapped"] >= FLIPS
     if not told["eligible"]:
         return told
-    chosen = of_twins(side, selection, species)
-    told |= {"latents": list(chosen), "predicted": sum(chosen.values())}
+    chosen, clarity = explore(side, selection, species)
+    told |= {"latents": list(chosen), "clarity": clarity}
     if not chosen:
         return told | {"verdict": "none chosen", "reasons": ["no latent leaves with the attribute"]}
     return told | experiment(
         side,
         species,
         bird.twin,
-        tuple(chosen),
-        _first(test(species), n),
+        chosen,
+        first(test(species), n),
         elsewhere,
         n_controls=controls,
         seed=0,
-        twins=_first(test(species, twin=True), n),
+        twins=first(test(species, twin=True), n),
     )
 
 
-def _first(output: LayerOutput, n: int) -> LayerOutput:
+def first(output: LayerOutput, n: int) -> LayerOutput:
     return LayerOutput(output.tokens[:n], output.n_prefix)

@@ -17,6 +17,7 @@ from saecli.experiments.runner import Bench
 from tests.benchmarks.sides import BATCH, Pool, Side
 
 TOP = 12  # latents of a set, at most
+SIZES = (3, 6, 12)  # of the sets that are tried before one is tested
 CARRIES = 0.1  # of the strongest one's attribution: what each of a set has at least
 LOST = 0.5  # of a latent's activation: what leaves with an attribute
 
@@ -37,8 +38,8 @@ def by_attribution(
     bench: Bench,
     pictures: Iterable[tuple[LayerOutput, npt.NDArray[np.bool_] | None]],
     lost: npt.NDArray[np.float64] | None = None,
-) -> dict[int, float]:
-    """The latents on which a margin rests most, with their attributions, in nats.
+) -> Latents:
+    """The latents on which a margin rests most, the strongest first.
 
     Args:
         pictures: batches, with their target patches in segmentation.
@@ -50,7 +51,7 @@ def by_attribution(
         values = values * lost
     chosen = np.argsort(values, kind="stable")[:TOP]
     least = min(CARRIES * float(values.min()), 0.0)
-    return {int(i): float(values[i]) for i in chosen if values[i] < least}
+    return tuple(int(i) for i in chosen if values[i] < least)
 
 
 def batches(output: LayerOutput) -> Iterator[tuple[LayerOutput, None]]:
@@ -59,10 +60,21 @@ def batches(output: LayerOutput) -> Iterator[tuple[LayerOutput, None]]:
         yield LayerOutput(tokens, output.n_prefix), None
 
 
-def of_twins(side: Side, pool: Pool, species: str) -> dict[int, float]:
-    """The attribute in which a species differs from its twin, by attribution and twins."""
-    bench = side.bench(species, SPECIES[species].twin)
-    return by_attribution(bench, batches(pool(species)), losses(side, pool, species))
+def of_twins(side: Side, pool: Pool, species: str, *, strict: bool = False) -> Latents:
+    """The attribute in which a species differs from its twin, by attribution and twins.
+
+    With ``strict`` a latent must lose more than :data:`LOST` of its activation.
+    """
+    bench, lost = side.bench(species, SPECIES[species].twin), losses(side, pool, species)
+    return by_attribution(
+        bench, batches(pool(species)), (lost > LOST).astype(np.float64) if strict else lost
+    )
+
+
+def candidates(side: Side, pool: Pool, species: str) -> list[Latents]:
+    """Sets for a species' attribute: few or more latents, all that leave in part or in the main."""
+    wholes = [of_twins(side, pool, species, strict=strict) for strict in (False, True)]
+    return list(dict.fromkeys(whole[:size] for whole in wholes for size in SIZES if whole))
 
 
 class Detectors:

@@ -26,7 +26,7 @@ from saecli.sae.model import Dictionary
 from saecli.workflows.models import backbone_of, load_dictionary
 
 NAMES = ("clip", "dinov2")
-SELECTION, TEST = 51, 52
+SELECTION, TEST = 61, 62
 """Seeds of the world that neither backbones, dictionaries nor probes learnt from."""
 
 BATCH = 16  # pictures, as in an experiment

@@ -62,14 +62,14 @@ def power(records: Sequence[Record]) -> dict[str, Any]:
 
     A pair differs in one attribute of two values, and often only one of these has latents (a blue
     wing, not a grey one; a band, not its absence). So a pair stands for that value of the two whose
-    latents carry more of the margin on the pictures that chose them; both are listed.
+    latents stood out more on the pictures that chose them; both are listed.
     """
     tried = [record for record in records if record["eligible"]]
     found = [record for record in tried if record["verdict"] == "supported"]
     pairs: dict[tuple[str, ...], Record] = {}
     for record in tried:
         pair = (record["side"], *sorted((record["class"], record["expect"])))
-        if pair not in pairs or record["predicted"] < pairs[pair]["predicted"]:
+        if pair not in pairs or record["clarity"] > pairs[pair]["clarity"]:
             pairs[pair] = record
     chosen = list(pairs.values())
     hits = [record for record in chosen if record in found]

@@ -47,7 +47,7 @@ def _nulls(figures: dict[str, Any]) -> Iterator[Row]:
 
 def _power(figures: dict[str, Any]) -> Iterator[Row]:
     rates = {
-        "pairs, by the value that carries more": figures["pairs"],
+        "pairs, by the value that stood out more": figures["pairs"],
         **{f"… {side}": rate for side, rate in figures["pairs_by_side"].items()},
         "both values of each pair": figures["values"],
     }

@@ -29,19 +29,19 @@ def test_nulls_pass_up_to_the_99_percent_limit():
     assert not summary.nulls([null(0.05)] * 35 + records[35:])["all"]["passes"]
 
 
-def test_a_pair_stands_for_the_value_that_carries_more():
-    def tested(a, b, predicted, verdict, eligible=True):
+def test_a_pair_stands_for_the_value_that_stood_out_more():
+    def tested(a, b, clarity, verdict, eligible=True):
         return {
-            "side": "clip", "class": a, "expect": b, "predicted": predicted, "verdict": verdict,
+            "side": "clip", "class": a, "expect": b, "clarity": clarity, "verdict": verdict,
             "eligible": eligible, "told_apart": 0.9, "swapped": 0.6,
         }  # fmt: skip
 
     told = summary.power(
         [
-            tested("jay", "nutcracker", -7.0, "supported"),
-            tested("nutcracker", "jay", -0.3, "inconclusive"),
-            tested("finch", "sparrow", -2.0, "refuted"),
-            tested("sparrow", "finch", -1.0, "supported"),
+            tested("jay", "nutcracker", 7.0, "supported"),
+            tested("nutcracker", "jay", 0.3, "inconclusive"),
+            tested("finch", "sparrow", 2.0, "refuted"),
+            tested("sparrow", "finch", 1.0, "supported"),
             tested("a", "b", 0, "", eligible=False),
         ]
     )
