@@ -78,6 +78,8 @@ def latest_matches(
 ) -> list[MatchRow]:
     """The best matches of a latent, from its newest comparison with each dictionary.
 
+    Each says whether the comparison calls it the counterpart, and why there is none.
+
     Raises:
         SaecliError: if there is no such latent.
     """
@@ -88,14 +90,15 @@ def latest_matches(
         .group_by(Comparison.target_id)
     )
     rows = session.execute(
-        select(Match, Latent.number, Dictionary.name)
+        select(Match, Comparison, Latent.number, Dictionary.name)
+        .join(Comparison, Match.comparison_id == Comparison.id)
         .join(Latent, Match.latent_id == Latent.id)
         .join(Dictionary, Latent.dictionary_id == Dictionary.id)
         .where(Match.comparison_id.in_(newest), Match.rank < top)
         .order_by(Match.comparison_id, Match.rank)
     ).all()
     by_dictionary: dict[str, list[int]] = {}
-    for _, number, name in rows:
+    for _, _, number, name in rows:
         by_dictionary.setdefault(name, []).append(number)
     targets = {name: get_dictionary(session, name) for name in by_dictionary}
     known = {n: summaries(session, targets[n], found) for n, found in by_dictionary.items()}
@@ -111,8 +114,10 @@ def latest_matches(
             p_value=match.p_value,
             label=known[name][number].label,
             exemplars=shown[name].get(number, []),
+            counterpart=comparison.counterpart_id == match.latent_id,
+            reason=comparison.reason,
         )
-        for match, number, name in rows
+        for match, comparison, number, name in rows
     ]
 
 

@@ -73,12 +73,16 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class MatchRow:
+    """A latent that fires alike; whether it is the counterpart, and why there is none."""
+
     ref: str
     score: float
     ci: list[float] | None
     p_value: float | None
     label: str | None
     exemplars: list[Exemplar]
+    counterpart: bool | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from saecli.records import (
     Exemplar,
     ExplanationReport,
     InspectReport,
+    MatchRow,
     ShowDictionaryReport,
     ShowReport,
 )
@@ -206,6 +207,7 @@ def _matches(report: ShowReport) -> RenderableType | None:
     table = parts.table("Matches in other dictionaries")
     parts.add_refs(table, [match.ref for match in report.matches])
     parts.add_numbers(table, "r", "95 % interval", "p")
+    table.add_column("counterpart", no_wrap=True)
     parts.add_words(table, "label")
     for match in report.matches:
         table.add_row(
@@ -213,9 +215,18 @@ def _matches(report: ShowReport) -> RenderableType | None:
             figure(match.score),
             interval(match.ci),
             p_value(match.p_value),
+            _counterpart(match),
             parts.label(match.label),
         )
     return table
+
+
+def _counterpart(match: MatchRow) -> Text:
+    """Whether the comparison calls it the counterpart: a match is shown either way."""
+    if match.counterpart:
+        return Text("yes", style=parts.GOOD)
+    words = "no" if match.reason is None else f"no: {match.reason.replace('_', ' ')}"
+    return Text(words, style=parts.QUIET)
 
 
 def _experiments(report: ShowReport) -> RenderableType | None:

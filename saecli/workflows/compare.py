@@ -182,6 +182,8 @@ def _report(
                 p_value=match.p_value,
                 label=labels.get(match.index),
                 exemplars=shown.get(match.index, []),
+                counterpart=match.index == found.counterpart,
+                reason=found.reason,
             )
             for match in found.matches
         ],

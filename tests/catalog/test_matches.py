@@ -53,6 +53,14 @@ def test_a_latents_matches_are_those_of_its_newest_comparison(two, content):
     ]
     assert found[0].ci == [0.8, 1.0]
     assert found[0].p_value == 0.001
+    assert [match.counterpart for match in found] == [True, False]
+
+
+def test_a_match_that_is_no_counterpart_says_so(two, content):
+    keep(two, content, report({"other:1": 0.3}))
+    with two.reading() as session:
+        (match,) = latest_matches(session, parse_concept("clip:3"))
+    assert (match.counterpart, match.reason) == (False, "too_weak")
 
 
 def test_a_match_that_does_not_exist_is_refused_whole(two, content):

@@ -76,9 +76,12 @@ def test_a_latent_that_never_fires_has_no_counterpart_and_the_reason_is_given(sa
 
 
 def test_what_was_found_is_shown_with_the_latent(saecli_trained):
-    found = saecli_trained.json("compare", "--from", "clip:3", "--to", "dinov2", "--top", "2")
-    shown = saecli_trained.json("show", "clip:3")["matches"]
-    assert [match["ref"] for match in shown] == [match["ref"] for match in found["matches"]]
+    busiest = saecli_trained.json("show", "clip")["latents"][0]["ref"]
+    found = saecli_trained.json("compare", "--from", busiest, "--to", "dinov2", "--top", "2")
+    assert len(found["matches"]) == 2
+    assert saecli_trained.json("show", busiest)["matches"] == found["matches"]
+    word = "yes" if found["counterpart"] else f"no: {found['reason'].replace('_', ' ')}"
+    assert word in saecli_trained("show", busiest).out
 
 
 def test_one_seed_gives_one_answer(saecli_trained):
