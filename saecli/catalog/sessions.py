@@ -1,5 +1,6 @@
 """SQLAlchemy's sessions on a catalog, and the transactions in which it is read and written."""
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ def make_engine(path: Path, *, write: bool) -> Engine:
     A writer that first reads and then asks for the lock can be refused at once, whatever the
     timeout; `BEGIN IMMEDIATE` waits its turn.
     """
+    # Ctrl-C while a connection is given back is told by the command, not by a traceback.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL + 1)
     engine = create_engine(
         "sqlite://", creator=lambda: connect(path, write=write), poolclass=NullPool
     )
