@@ -7,7 +7,7 @@ import typer
 
 from saecli.cli import options, output, runs, terminal
 from saecli.errors import SaecliError
-from saecli.refs import RECORDS, parse_concept, parse_record
+from saecli.refs import RECORDS, parse_latent, parse_record
 
 
 def show(
@@ -53,7 +53,7 @@ def _show_latent(
     from saecli.catalog.showing import show_latent
     from saecli.render.latent_tables import show_table
 
-    concept = parse_concept(what)
+    concept = parse_latent(what)
     with runs.opened(catalog) as opened, opened.reading() as session:
         found = show_latent(session, concept, n_exemplars=top)
         if out is not None:

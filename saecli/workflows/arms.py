@@ -1,10 +1,12 @@
 """The arms of an experiment: the target edit first, then every control."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from saecli.catalog.opening import Catalog
 from saecli.catalog.statistics import read_signature, statistics
 from saecli.workflows.preparation import Trial
+from saecli.workflows.subjects import pixel_loader
 
 if TYPE_CHECKING:
     from saecli.experiments.arms import Arm
@@ -80,3 +82,17 @@ def arms_of(catalog: Catalog, trial: Trial, prefixes: "Prefixes") -> "list[Arm]"
     if trial.twins is not None:
         arms.append(TwinArm())
     return [*arms, *dose_arms(target, plan.doses, seed=plan.seed)]
+
+
+def prefixes_of(trial: Trial, files: Sequence[Any]) -> "Prefixes":
+    """The backbone up to the edited layer on some pictures."""
+    from saecli.experiments.prefixes import Prefixes, images_per_batch
+
+    bench = trial.bench
+    return Prefixes(
+        bench.backbone,
+        bench.layer,
+        pixel_loader(bench.backbone, files),
+        len(files),
+        images_per_batch(trial.info.grid.n_patches, bench.dictionary.n_latents),
+    )

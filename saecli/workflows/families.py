@@ -26,10 +26,10 @@ from saecli.records import (
     ProtocolClass,
 )
 from saecli.refs import Concept, parse_latent
-from saecli.workflows.arms import arms_of
+from saecli.workflows.arms import arms_of, prefixes_of
 from saecli.workflows.detect import by_folders, by_masks, detect_latents
 from saecli.workflows.family_plans import Choice, Entry, where
-from saecli.workflows.knockout import Ran, prefixes_of, publish, register, run_trials
+from saecli.workflows.knockout import Ran, publish, register, run_trials
 from saecli.workflows.preparation import Trial, prepare
 from saecli.workflows.shelf import Shelf
 from saecli.workflows.stating import told

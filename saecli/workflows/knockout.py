@@ -7,7 +7,7 @@ runs, and judged together: ``prepare`` (see ``preparation``), :func:`register`, 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,10 @@ from saecli.catalog.trials import add_trials, read_trials
 from saecli.errors import Interrupted
 from saecli.progress import Progress, Task
 from saecli.records import KnockoutReport, as_json
-from saecli.workflows.arms import arms_of
+from saecli.workflows.arms import arms_of, prefixes_of
 from saecli.workflows.plans import Plan
 from saecli.workflows.preparation import Trial, prepare
 from saecli.workflows.shelf import Shelf
-from saecli.workflows.subjects import pixel_loader
 from saecli.workflows.verdict import report_of
 
 if TYPE_CHECKING:
@@ -104,8 +103,10 @@ def knock_out(
         Interrupted: on Ctrl-C; what was run is kept.
     """
     trial = prepare(invocation, plan, Shelf(catalog, device, progress), committed=committed)
+    prefixes = prefixes_of(trial, trial.subjects.files)
+    arms = arms_of(catalog, trial, prefixes)  # what is refused leaves no hypothesis behind
     hypothesis = committed or register(catalog, invocation, trial)
-    ran = run_trials(catalog, invocation, hypothesis, trial, progress)
+    ran = run_trials(catalog, invocation, hypothesis, trial, progress, made=(prefixes, arms))
     report = ran.report()
     publish(catalog, [report])
     return Finished(report, trial, ran.target)
@@ -163,10 +164,15 @@ def run_trials(
     hypothesis: HypothesisInfo,
     trial: Trial,
     progress: Progress,
+    *,
+    made: "tuple[Prefixes, list[Arm]] | None" = None,
 ) -> Ran:
     """Run every arm on every picture; an interrupted run goes on where it stopped.
 
     After the pictures with the class come those without it, under the target edit alone.
+
+    Args:
+        made: the pictures' prefixes and the arms, where they are there already.
 
     Raises:
         SaecliError: if the latents never fire, or too few others do to make controls.
@@ -174,8 +180,10 @@ def run_trials(
     """
     from saecli.experiments.runner import rows, run
 
-    prefixes = prefixes_of(trial, trial.subjects.files)
-    arms = arms_of(catalog, trial, prefixes)
+    if made is None:
+        prefixes = prefixes_of(trial, trial.subjects.files)
+        made = prefixes, arms_of(catalog, trial, prefixes)
+    prefixes, arms = made
     experiment, figures = _begin(catalog, invocation, hypothesis, trial, arms)
     n = len(trial.subjects)
     total = n + len(trial.without)
@@ -239,20 +247,6 @@ def publish(catalog: Catalog, reports: Sequence[KnockoutReport]) -> None:
                 p_value=report.p_value,
                 report=as_json(report),
             )
-
-
-def prefixes_of(trial: Trial, files: Sequence[Any]) -> "Prefixes":
-    """The backbone up to the edited layer on some pictures."""
-    from saecli.experiments.prefixes import Prefixes, images_per_batch
-
-    bench = trial.bench
-    return Prefixes(
-        bench.backbone,
-        bench.layer,
-        pixel_loader(bench.backbone, files),
-        len(files),
-        images_per_batch(trial.info.grid.n_patches, bench.dictionary.n_latents),
-    )
 
 
 def _begin(

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saecli.images.sources import ImageFile
-from saecli.workflows.knockout import Finished, prefixes_of
+from saecli.workflows.arms import prefixes_of
+from saecli.workflows.knockout import Finished
 
 
 @dataclass(frozen=True, eq=False)

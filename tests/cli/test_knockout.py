@@ -290,6 +290,7 @@ def test_a_latent_that_never_fires_there(saecli_bench, birds):
     silent = [row["ref"] for row in rows if row["density"] == 0]
     assert silent, "the tiny dictionary has a dead latent"
     refuses(saecli_bench(*knockout(birds, silent[0])), 1, "never fire")
+    assert saecli_bench.json("hypothesis", "list")["hypotheses"] == []
 
 
 def test_a_detector_stands_beside_the_untrained_twin_s_best(saecli_bench, models, pictures, birds):

@@ -109,3 +109,9 @@ def test_the_frontier_groups_what_can_be_compared(saecli_trained):
 def test_a_picture_without_the_frontier_is_wrong_usage(saecli_trained):
     assert saecli_trained("list", "--out", "a.png").code == 2
     assert saecli_trained("list", "--frontier", "--out", "a.txt").code == 2
+
+
+def test_a_set_is_not_shown_by_its_first_latent(saecli_trained):
+    outcome = saecli_trained("show", "clip:1+2")
+    assert outcome.code == 2
+    assert "names 2 latents; name one" in outcome.sentence
