@@ -93,11 +93,8 @@ def _scope(scope: str) -> str:
     return words.get(scope, f" on patches {scope}")
 
 
-def _verdict(report: KnockoutReport) -> RenderableType:
-    line = Text.assemble(("Verdict: ", parts.HEADING))
-    word = parts.verdict(report.verdict)
-    word.stylize("bold")
-    line.append_text(word)
+def verdict_reasons(report: KnockoutReport) -> list[tuple[bool, str]]:
+    """What the verdict rests on: whether it speaks for the hypothesis, and in words."""
     bound = -abs(report.smallest_effect)
     low, high = report.ci
     if low > bound:
@@ -125,24 +122,51 @@ def _verdict(report: KnockoutReport) -> RenderableType:
         reasons.insert(0, (False, words))
     holds = report.specificity.get("holds")
     if holds is not None:
-        without = figure(report.specificity.get("effect_without"))
-        reasons.append(
-            (
-                bool(holds),
-                f"without {report.class_} the same edit moves {without} nats "
-                f"({'at most' if holds else 'more than'} {_most_without(report)} as much)",
-            )
-        )
+        reasons.append((bool(holds), _without(report, holds)))
     elif report.verdict == "inconclusive":
-        reasons.append(
-            (False, f"no picture or patch without {report.class_} to show that it is specific")
-        )
+        reasons.append((False, _too_few_without(report)))
+    return reasons
+
+
+def _verdict(report: KnockoutReport) -> RenderableType:
+    line = Text.assemble(("Verdict: ", parts.HEADING))
+    word = parts.verdict(report.verdict)
+    word.stylize("bold")
+    line.append_text(word)
     table = Table.grid(padding=(0, 1))
-    for good, words in reasons:
+    for good, words in verdict_reasons(report):
         table.add_row(
             Text(" ✓" if good else " ✗", style=parts.GOOD if good else parts.BAD), Text(words)
         )
     return Group(line, table)
+
+
+def _without(report: KnockoutReport, holds: bool) -> str:
+    """What the edit does elsewhere: the mean, which decides, and the mean of absolute changes."""
+    told = report.specificity
+    mean = figure(told.get("effect_without"))
+    if told.get("ci_without") is not None:
+        mean += f" {interval(told['ci_without'])}"
+    line = (
+        f"without {report.class_} the same edit moves {mean} nats "
+        f"({'at most' if holds else 'more than'} {_most_without(report)} as much)"
+    )
+    if told.get("absolute_without") is not None:
+        line += f", {figure(told['absolute_without'])} regardless of sign"
+    return line
+
+
+def _too_few_without(report: KnockoutReport) -> str:
+    told = report.specificity
+    n, least = told.get("n_without", 0), told.get("least_without")
+    unit = told.get("unit_without", "picture")
+    if not n or least is None:
+        needed = "" if least is None else f": {least} are needed"
+        return f"no {unit} without {report.class_} to show that it is specific{needed}"
+    return (
+        f"only {plural(n, unit)} without {report.class_}, too few to show that it is specific: "
+        f"{least} are needed"
+    )
 
 
 def _most_without(report: KnockoutReport) -> str:
