@@ -43,7 +43,11 @@ be reachable: each kind needs at least ⌈m/α⌉ − 1 controls.
 that no control has is not yet one that matters.
 
 *Specificity.* On pictures (in segmentation: patches) without A, the same edit moves the mean margin
-at most half as much as on those with A (``--most-without``).
+at most half as much as on those with A (``--most-without``). It is the mean that counts, of signed
+changes: what falls in some pictures and rises in others cancels. So its interval and the mean of
+the absolute changes stand beside it in the report; they decide nothing. With fewer pictures (or
+groups) than an interval needs, 20 by default, nothing is known of the others: on a handful, an
+edit that moves everything can look specific by chance.
 
 The verdict is
 
@@ -52,8 +56,8 @@ The verdict is
   (the logic of an equivalence test, Lakens 2017, Soc. Psychol. Personal. Sci. 8:355, here with the
   stricter 95 % interval; a margin that clearly rises is refuted too);
 - *inconclusive* otherwise: not significant is not refuted. So it is, too, where the probe does not
-  favour A before the edit (there is nothing to lower), or where no control or no picture without A
-  is there to compare with.
+  favour A before the edit (there is nothing to lower), or where there is no control or there are
+  too few pictures without A to compare with.
 """
 
 from __future__ import annotations
@@ -142,8 +146,11 @@ class Judgement:
         p_values: of each kind of control.
         p_value: the largest of them; 1 without controls.
         effect_without: mean change of the margin without A; None if there was nothing to measure.
-        specific: whether that is small enough; None likewise.
+        specific: whether that is small enough; None if there was too little to measure it on.
         reasons: what stands against *supported*, in the order of the rule.
+        interval_without: of ``effect_without``; None likewise.
+        absolute_without: mean absolute change without A, in which no change cancels; None likewise.
+        n_without: pictures without A, or groups of them, that it is measured on.
     """
 
     effect: float
@@ -156,6 +163,9 @@ class Judgement:
     specific: bool | None
     verdict: Verdict
     reasons: tuple[Reason, ...]
+    interval_without: Interval | None
+    absolute_without: float | None
+    n_without: int
 
 
 def rank_p(effect: float, controls: npt.ArrayLike) -> float:
@@ -176,6 +186,7 @@ def judge(
     seed: int,
     rule: Rule = DEFAULTS,
     groups: npt.ArrayLike | None = None,
+    groups_without: npt.ArrayLike | None = None,
     adjusted_p: float | None = None,
 ) -> Judgement:
     """Apply the rule.
@@ -187,6 +198,7 @@ def judge(
             of pictures without such patches, are left out.
         seed: of the bootstrap.
         groups: (n_images,) labels of pictures that are resampled together.
+        groups_without: the same for the entries of ``without``.
         adjusted_p: the p-value adjusted for the family, which is then compared with α; without it
             p times the family's size is (Bonferroni).
     """
@@ -199,11 +211,11 @@ def judge(
     )
     p_values = {kind: rank_p(effect, drawn) for kind, drawn in controls.items()}
     p_value = max(p_values.values(), default=1.0)
-    elsewhere = np.asarray(without, np.float64)
-    elsewhere = elsewhere[~np.isnan(elsewhere)]
-    effect_without = float(elsewhere.mean()) if elsewhere.size else None
+    elsewhere = _Elsewhere.of(without, groups_without, seed, rule)
     specific = (
-        None if effect_without is None else abs(effect_without) <= rule.most_without * abs(effect)
+        None
+        if elsewhere.n < rule.least_images or elsewhere.effect is None
+        else abs(elsewhere.effect) <= rule.most_without * abs(effect)
     )
     against: list[Reason] = []
     if baseline <= 0:
@@ -232,8 +244,41 @@ def judge(
         smallest,
         p_values,
         p_value,
-        effect_without,
+        elsewhere.effect,
         specific,
         verdict,
         tuple(against),
+        elsewhere.interval,
+        elsewhere.absolute,
+        elsewhere.n,
     )
+
+
+@dataclass(frozen=True)
+class _Elsewhere:
+    """What the edit does without A: all None where there is nothing; n counts groups if any."""
+
+    effect: float | None
+    interval: Interval | None
+    absolute: float | None
+    n: int
+
+    @classmethod
+    def of(
+        cls, without: npt.ArrayLike, groups: npt.ArrayLike | None, seed: int, rule: Rule
+    ) -> _Elsewhere:
+        changes = np.asarray(without, np.float64)
+        known = ~np.isnan(changes)
+        changes = changes[known]
+        if not changes.size:
+            return cls(None, None, None, 0)
+        together = None if groups is None else np.asarray(groups)[known]
+        interval = mean_interval(
+            changes,
+            seed=seed,
+            groups=together,
+            confidence=rule.confidence,
+            resamples=rule.resamples,
+        )
+        n = changes.size if together is None else len(np.unique(together))
+        return cls(float(changes.mean()), interval, float(np.abs(changes).mean()), n)

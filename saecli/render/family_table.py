@@ -22,7 +22,7 @@ REASONS = {
     "controls_do_as_much": "controls do as much",
     "no_controls": "no controls",
     "not_specific": "not specific",
-    "nothing_without_class": "nothing without the class",
+    "nothing_without_class": "too little without the class",
 }
 """What stands against *supported*, in a few words each."""
 

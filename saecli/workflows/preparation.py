@@ -131,6 +131,11 @@ def prepare(
         regions = Regions(*target_patches(shares, masks.index(plan.class_name), masks.unlabelled))
     elsewhere = [] if segmentation else draw_fresh(rest, named.used, WITHOUT, plan.seed)
     without = read_subjects(source, elsewhere, progress)
+    if not segmentation and len(without) < plan.rule.least_images:
+        progress.say(
+            f"pictures without '{plan.class_name}': {len(without)}; {plan.rule.least_images} are "
+            "needed to show that an effect is specific, and so for the verdict 'supported'"
+        )
     twins = None if plan.twins is None else find_twins(plan.twins, subjects.files)
     digests |= {
         "masks": _masks_digest(masks, source.files),

@@ -154,12 +154,25 @@ def compare_trials(
 
 
 def compare_reports(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """The report's keys whose values differ, all below them taken together."""
+    """The report's keys whose values differ, all below them taken together.
+
+    What an earlier saecli did not report at all is no difference.
+    """
     found = []
-    for name in sorted((set(stored) | set(now)) - {*OWN, "extras"}):
-        if stored.get(name) != now.get(name):
-            found.append(Difference(name, None, None, 1, stored.get(name), now.get(name)))
+    for name in sorted(set(stored) - {*OWN, "extras"}):
+        told = _as_told(stored[name], now.get(name))
+        if stored[name] != told:
+            found.append(Difference(name, None, None, 1, stored[name], told))
     return found
+
+
+def _as_told(stored: Any, now: Any) -> Any:
+    """``now`` without the keys that ``stored`` does not have, at any depth."""
+    if isinstance(stored, dict) and isinstance(now, dict):
+        return {key: _as_told(stored[key], now[key]) for key in stored if key in now}
+    if isinstance(stored, list) and isinstance(now, list) and len(stored) == len(now):
+        return [_as_told(one, other) for one, other in zip(stored, now, strict=True)]
+    return now
 
 
 def _rows(experiment: ExperimentInfo) -> Rows:

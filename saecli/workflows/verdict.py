@@ -1,6 +1,7 @@
 """The figures of an experiment put into its report."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +39,7 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
     trial, plan, rule = ran.trial, ran.trial.plan, ran.trial.plan.rule
     results = Results.of(ran.rows, ran.figures)
     segmentation = trial.bench.probe.task == "segmentation"
+    without_groups = trial.groups if segmentation else None
     judged = judge(
         results.margins("baseline")[:, 0],
         results.margins("target")[:, 0],
@@ -46,6 +48,7 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
         seed=plan.seed,
         rule=rule,
         groups=trial.groups,
+        groups_without=without_groups,
         adjusted_p=None if place is None else place.holm_p,
     )
     return KnockoutReport(
@@ -70,7 +73,7 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
         controls={kind: _control(results, kind, judged, plan, segmentation) for kind in CONTROLS},
         zero_edit={"max_abs_difference": results.zero_difference()},
         ceiling=ceiling(results, plan, trial.groups),
-        specificity={"effect_without": judged.effect_without, "holds": judged.specific},
+        specificity=_specificity(judged, plan, without_groups),
         verdict=judged.verdict,
         before=_probabilities(results, trial, 0),
         after=_probabilities(results, trial, 1),
@@ -102,6 +105,19 @@ def p_value_of(ran: "Ran") -> float:
     results = Results.of(ran.rows, ran.figures)
     effect = float(results.effects("target")[0])
     return max(rank_p(effect, results.effects(kind)) for kind in CONTROLS)
+
+
+def _specificity(judged: "Judgement", plan: "Plan", groups: Sequence[str] | None) -> dict[str, Any]:
+    low_high = judged.interval_without
+    return {
+        "effect_without": judged.effect_without,
+        "holds": judged.specific,
+        "ci_without": None if low_high is None else list(low_high),
+        "absolute_without": judged.absolute_without,
+        "n_without": judged.n_without,
+        "least_without": plan.rule.least_images,
+        "unit_without": "picture" if groups is None else "group",
+    }
 
 
 def _control(

@@ -1,5 +1,6 @@
 """`saecli knockout`, `attribute`, `detect` and `probe`: experiments against controls, on record."""
 
+import shutil
 import signal
 import sqlite3
 import time
@@ -146,6 +147,24 @@ def test_pictures_that_chose_the_latents_take_no_part(saecli_bench, birds):
     assert outcome.code == 1
     assert "24 left out because they helped to choose the latents" in outcome.sentence
     assert saecli_bench.json("list")["experiments"] == []
+
+
+def test_a_handful_of_pictures_without_the_class_shows_nothing(saecli_bench, birds):
+    few = saecli_bench.folder / "few"
+    shutil.copytree(birds / "test" / JAY, few / JAY)
+    (few / NUT).mkdir()
+    for path in sorted((birds / "test" / NUT).iterdir())[:3]:
+        shutil.copy(path, few / NUT)
+    (latent,) = jay_latents(saecli_bench, birds, top=1)
+    outcome = saecli_bench(*knockout(birds, latent, expect=NUT, images=few), "--json")
+    assert outcome.code == 0, outcome.err
+    assert f"pictures without '{JAY}': 3; 20 are needed" in outcome.err
+    told = outcome.document["specificity"]
+    assert (told["holds"], told["n_without"], told["least_without"]) == (None, 3, 20)
+    assert told["ci_without"][0] <= told["effect_without"] <= told["ci_without"][1]
+    assert abs(told["effect_without"]) <= told["absolute_without"]
+    assert "nothing_without_class" in outcome.document["extras"]["reasons"]
+    assert outcome.document["verdict"] != "supported"
 
 
 def test_segmentation_tells_what_changed_inside_and_elsewhere(saecli_bench, pictures):

@@ -74,7 +74,7 @@ def test_the_verdict_rests_on_the_adjusted_p():
 
     def verdict(adjusted, family):
         return judge(
-            before, after, controls, np.zeros(9), seed=0, rule=Rule(family=family),
+            before, after, controls, np.zeros(20), seed=0, rule=Rule(family=family),
             adjusted_p=adjusted,
         )  # fmt: skip
 

@@ -15,7 +15,11 @@ WEAK = {"other_latents": RNG.normal(size=99) * 0.1, "random_directions": np.zero
 AS_STRONG = {"other_latents": np.linspace(-9, 1, 99), "random_directions": np.zeros(99)}
 
 
-def verdict(effect, controls=WEAK, without=(0.0,), spread=0.2, before=BEFORE, **options):
+NEARBY = 0.3 * RNG.normal(size=25)
+NEARBY -= NEARBY.mean()
+
+
+def verdict(effect, controls=WEAK, without=NEARBY, spread=0.2, before=BEFORE, **options):
     after = before + effect + spread * NOISE
     return judge(before, after, controls, without, seed=0, **options)
 
@@ -24,17 +28,19 @@ def verdict(effect, controls=WEAK, without=(0.0,), spread=0.2, before=BEFORE, **
     ("case", "expected", "reasons"),
     [
         ({"effect": -3.0}, "supported", ()),
-        ({"effect": -3.0, "without": (-1.4, np.nan)}, "supported", ()),
+        ({"effect": -3.0, "without": [*(NEARBY - 1.4), np.nan]}, "supported", ()),
         ({"effect": -0.4, "spread": 0.1}, "refuted", ("effect_below_smallest",)),
         ({"effect": -0.1, "controls": AS_STRONG}, "refuted", None),
         ({"effect": 3.0}, "refuted", None),
         ({"effect": -0.5}, "inconclusive", ("interval_reaches_smallest",)),
         ({"effect": -0.1, "spread": 4.0}, "inconclusive", None),
         ({"effect": -3.0, "controls": AS_STRONG}, "inconclusive", ("controls_do_as_much",)),
-        ({"effect": -3.0, "without": (-1.6,)}, "inconclusive", ("not_specific",)),
-        ({"effect": -3.0, "without": (1.6,)}, "inconclusive", ("not_specific",)),
+        ({"effect": -3.0, "without": NEARBY - 1.6}, "inconclusive", ("not_specific",)),
+        ({"effect": -3.0, "without": NEARBY + 1.6}, "inconclusive", ("not_specific",)),
         ({"effect": -3.0, "without": ()}, "inconclusive", ("nothing_without_class",)),
         ({"effect": -3.0, "without": (np.nan,)}, "inconclusive", ("nothing_without_class",)),
+        ({"effect": -3.0, "without": NEARBY[:20]}, "supported", ()),
+        ({"effect": -3.0, "without": NEARBY[:19]}, "inconclusive", ("nothing_without_class",)),
         ({"effect": -3.0, "controls": {}}, "inconclusive", ("no_controls",)),
         ({"effect": -3.0, "before": -BEFORE}, "inconclusive", ("no_baseline_margin",)),
         ({"effect": 0.0, "before": -BEFORE}, "inconclusive", None),
@@ -54,6 +60,8 @@ def test_the_figures_behind_a_verdict():
     assert found.baseline == pytest.approx(BEFORE.mean())
     assert found.smallest_effect == pytest.approx(0.1 * BEFORE.mean())
     assert found.effect_without == pytest.approx(-0.25)
+    assert (found.absolute_without, found.n_without) == (pytest.approx(0.75), 2)
+    assert found.specific is None, "two pictures show nothing"
     assert found.p_values == {"other_latents": 0.01, "random_directions": 0.01}
 
 
@@ -74,7 +82,7 @@ def test_p_is_the_rank_among_all_arms_and_ties_count_against():
 def test_what_is_no_number_counts_against():
     assert rank_p(-1.0, [np.nan, 0.0, 0.5]) == 2 / 4
     assert rank_p(np.nan, np.zeros(99)) == 1.0
-    broken = judge(np.r_[BEFORE, np.nan], np.r_[BEFORE - 3, np.nan], WEAK, [0.0], seed=0)
+    broken = judge(np.r_[BEFORE, np.nan], np.r_[BEFORE - 3, np.nan], WEAK, NEARBY, seed=0)
     assert (broken.verdict, broken.p_value) == ("inconclusive", 1.0)
     assert "controls_do_as_much" in broken.reasons
 
@@ -116,7 +124,27 @@ def test_pictures_that_belong_together_widen_the_interval():
     groups = np.arange(60) // 6
     shared = np.repeat(np.random.default_rng(3).normal(size=10), 6)
     after = BEFORE - 3 + shared
-    alone = judge(BEFORE, after, WEAK, [0.0], seed=0)
-    together = judge(BEFORE, after, WEAK, [0.0], seed=0, groups=groups)
+    alone = judge(BEFORE, after, WEAK, NEARBY, seed=0)
+    together = judge(BEFORE, after, WEAK, NEARBY, seed=0, groups=groups)
     width = [high - low for low, high in (alone.interval, together.interval)]
     assert width[1] > 1.8 * width[0]
+
+
+def test_what_moves_elsewhere_in_both_directions_is_seen_beside_its_mean():
+    cancelling = np.tile([-4.0, 4.0], 20)
+    found = verdict(-3.0, without=cancelling)
+    assert (found.effect_without, found.specific) == (0.0, True)
+    assert found.absolute_without == 4.0
+    low, high = found.interval_without
+    exact = 1.96 * 4.0 / np.sqrt(40)
+    assert (low, high) == (pytest.approx(-exact, rel=0.1), pytest.approx(exact, rel=0.1))
+
+
+def test_pictures_without_the_class_that_belong_together_count_once():
+    twenty, nineteen = np.arange(60) // 3, np.minimum(np.arange(60) // 3, 18)
+    elsewhere = np.tile(NEARBY[:20], 3)
+    assert verdict(-3.0, without=elsewhere, groups_without=twenty).n_without == 20
+    few = verdict(-3.0, without=elsewhere, groups_without=nineteen)
+    assert (few.n_without, few.reasons) == (19, ("nothing_without_class",))
+    lacking = np.r_[elsewhere[:-3], [np.nan] * 3]  # the twentieth group has no such patch
+    assert verdict(-3.0, without=lacking, groups_without=twenty).n_without == 19

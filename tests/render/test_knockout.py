@@ -78,6 +78,42 @@ def test_a_specificity_that_was_not_measured_is_not_mentioned():
     assert "the same edit moves" not in screen(reports.knockout(specificity=unknown))
 
 
+def test_what_moves_elsewhere_is_shown_with_its_interval_and_without_signs():
+    told = {
+        "effect_without": -0.3,
+        "holds": True,
+        "ci_without": [-0.5, -0.1],
+        "absolute_without": 0.75,
+        "n_without": 40,
+        "least_without": 20,
+        "unit_without": "picture",
+    }
+    out = screen(reports.knockout(specificity=told), 200)
+    assert "moves −0.30 [−0.50, −0.10] nats (at most half as much), 0.75 regardless of sign" in out
+
+
+@pytest.mark.parametrize(
+    ("n", "unit", "sentence"),
+    [
+        (3, "picture", "only 3 pictures without blue [jay], too few to show that it is specific"),
+        (1, "group", "only 1 group without blue [jay], too few to show that it is specific"),
+        (0, "picture", "no picture without blue [jay] to show that it is specific"),
+    ],
+)
+def test_too_few_pictures_without_the_class_are_counted_and_the_number_needed_is_said(
+    n, unit, sentence
+):
+    told = {
+        "effect_without": -0.3 if n else None,
+        "holds": None,
+        "n_without": n,
+        "least_without": 20,
+        "unit_without": unit,
+    }
+    out = screen(reports.knockout(specificity=told, verdict="inconclusive"), 200)
+    assert f"✗ {sentence}: 20 are needed" in out
+
+
 def test_the_zero_edit_is_reported_as_it_was():
     assert "bit-equal" in screen(reports.knockout())
     off = reports.knockout(zero_edit={"max_abs_difference": 1e-6})

@@ -67,3 +67,18 @@ def test_an_experiment_judged_among_others_has_its_new_p_adjusted():
     stored = {4: 0.01, 5: 0.04, 6: 0.02}
     assert place_among(stored, 4) == FamilyPlace(3, [4, 5, 6], 0.03, 0.03)
     assert place_among(stored | {4: 0.5}, 4) == FamilyPlace(3, [4, 5, 6], 0.5, 0.5)
+
+
+def test_what_an_earlier_saecli_did_not_report_is_no_difference():
+    stored = {"effect": -1.0, "specificity": {"holds": True}, "arms": [{"n": 1}, {"n": 2}]}
+    now = {
+        "effect": -1.0,
+        "specificity": {"holds": True, "n_without": 30},
+        "arms": [{"n": 1, "ci": None}, {"n": 2, "ci": None}],
+        "changed_ci": None,
+    }
+    assert compare_reports(stored, now) == []
+    (one,) = compare_reports(stored, now | {"arms": [{"n": 1}, {"n": 3, "ci": None}]})
+    assert (one.figure, one.stored, one.now) == ("arms", stored["arms"], [{"n": 1}, {"n": 3}])
+    (gone,) = compare_reports(stored, {key: now[key] for key in ("effect", "arms")})
+    assert (gone.figure, gone.now) == ("specificity", None)
