@@ -13,11 +13,12 @@ from saecli.errors import SaecliError
 from saecli.records import LabelReport, LabelRow, RefutedLabelReport
 from saecli.refs import Concept, latent_ref
 
+PERSON, LABELLER = "person", "labeller"  # what kind of author: the two never replace each other
 LONGEST = 500  # characters: a label is what a table shows; the rest belongs into the note
 
 
 def is_current() -> ColumnElement[bool]:
-    """The condition that a row of `label` is the last of its latent's, and still holds."""
+    """The condition that a row of `label` holds: nothing supersedes it, and nothing ended it."""
     successor = aliased(Label)
     return ~(
         select(successor.id).where(successor.supersedes_id == Label.id).exists()
@@ -32,54 +33,83 @@ def add_label(
     text: str,
     *,
     author: str,
+    kind: str = PERSON,
     note: str | None = None,
     confidence: float | None = None,
     evidence: Mapping[str, Any] | None = None,
 ) -> LabelReport:
-    """Give a latent a label; the one it had is superseded and stays in the history.
+    """Give a latent a label; the one it takes the place of stays in the history.
+
+    A person's label takes the place of every person's that holds, an automatic labeller's of the
+    same labeller's; the two never touch each other.
 
     Args:
         session: in a writing transaction.
         invocation: the command's number.
         concept: one latent.
         text: the label; white space around it and line breaks are dropped.
-        author: a person, or the automatic labeller and its version.
+        author: a person, or the automatic labeller and, after a space, its version.
+        kind: `person` or `labeller`.
         note: anything more.
         confidence: of the author, from 0 to 1.
-        evidence: what it rests on, as `{"experiment": 12}`; plain JSON values.
+        evidence: what it rests on, by UUID or digest; plain JSON values.
 
     Raises:
         SaecliError: if there is no such latent, the text or author is blank, the text is too long,
             or the confidence is no share.
     """
     dictionary, latent_id = _one_latent(session, concept)
+    text, author = checked_words(text, author, confidence)
+    last = [
+        label
+        for label in _last_labels(session, latent_id, kind)
+        if kind == PERSON or labeller_name(label.author) == labeller_name(author)
+    ]
+    holding = [label for label in last if not _is_closed(session, label)]
+    before = (holding or last)[-1:]
+    row = Label(
+        uuid=str(uuid.uuid4()),
+        latent_id=latent_id,
+        text=text,
+        author=author,
+        kind=kind,
+        note=note,
+        confidence=confidence,
+        evidence=None if evidence is None else dict(evidence),
+        supersedes_id=before[0].id if before else None,
+        invocation_id=invocation,
+    )
+    session.add(row)
+    session.flush()
+    for other in holding[:-1]:
+        _close(session, invocation, other, "retired", author, note=f"label {row.id} took its place")
+    return LabelReport(latent_ref(dictionary.name, concept.latents[0]), text, row.id)
+
+
+def checked_words(text: str, author: str, confidence: float | None) -> tuple[str, str]:
+    """A label's text without line breaks, and its author without white space around.
+
+    Raises:
+        SaecliError: if either is blank, the text is too long, or the confidence is no share.
+    """
     text, author = " ".join(text.split()), author.strip()
     if not text:
         raise SaecliError("the label is blank", "say in a few words what the latent responds to")
     if len(text) > LONGEST:
         raise SaecliError(
             f"the label is {len(text):,} characters long, and {LONGEST} are allowed",
-            "give the rest as --note",
+            "give the rest as a note",
         )
     if not author:
         raise SaecliError("the label has no author", "say who gives it with --author")
     if confidence is not None and not 0 <= confidence <= 1:
         raise SaecliError(f"a confidence of {confidence:g} is no share", "give one from 0 to 1")
-    last = _last_label(session, latent_id)
-    row = Label(
-        uuid=str(uuid.uuid4()),
-        latent_id=latent_id,
-        text=text,
-        author=author,
-        note=note,
-        confidence=confidence,
-        evidence=None if evidence is None else dict(evidence),
-        supersedes_id=None if last is None else last.id,
-        invocation_id=invocation,
-    )
-    session.add(row)
-    session.flush()
-    return LabelReport(latent_ref(dictionary.name, concept.latents[0]), text, row.id)
+    return text, author
+
+
+def labeller_name(author: str) -> str:
+    """An automatic labeller's name without its version: `clip-zero-shot` of `clip-zero-shot 1`."""
+    return author.rsplit(" ", 1)[0]
 
 
 def close_label(
@@ -92,31 +122,27 @@ def close_label(
     note: str | None = None,
     experiment: int | None = None,
 ) -> LabelRow:
-    """End a latent's current label without a new one: `refuted` (by an experiment) or `retired`.
+    """End a person's label that holds without a new one: `refuted` or `retired`.
 
     Raises:
         SaecliError: if the latent has no current label, or there is no such experiment.
     """
     dictionary, latent_id = _one_latent(session, concept)
-    last = _last_label(session, latent_id)
-    if last is None or session.get(LabelClosure, last.id) is not None:
+    holding = [
+        label
+        for label in _last_labels(session, latent_id, PERSON)
+        if not _is_closed(session, label)
+    ]
+    if not holding:
         raise SaecliError(
             f"{latent_ref(dictionary.name, concept.latents[0])} has no current label",
             "give it one with saecli label",
         )
     if experiment is not None and session.get(Experiment, experiment) is None:
         raise _no_experiment(experiment)
-    session.add(
-        LabelClosure(
-            label_id=last.id,
-            status=status,
-            author=author,
-            note=note,
-            experiment_id=experiment,
-            invocation_id=invocation,
-        )
-    )
-    session.flush()
+    last = holding[-1]
+    for label in holding if status == "refuted" else [last]:
+        _close(session, invocation, label, status, author, note=note, experiment=experiment)
     return LabelRow(last.id, last.text, last.author, last.created, status, last.note)
 
 
@@ -168,44 +194,63 @@ def refute_label(
     )
 
 
-def label_history(session: Session, concept: Concept) -> list[LabelRow]:
-    """All labels that a latent ever had, newest first, each with what became of it.
-
-    Raises:
-        SaecliError: if there is no such latent.
-    """
-    _, latent_id = _one_latent(session, concept)
-    rows = session.execute(
-        select(Label, LabelClosure.status)
-        .outerjoin(LabelClosure, LabelClosure.label_id == Label.id)
-        .where(Label.latent_id == latent_id)
-        .order_by(Label.id.desc())
-    ).all()
-    superseded = {label.supersedes_id for label, _ in rows}
-    return [
-        LabelRow(
-            label.id,
-            label.text,
-            label.author,
-            label.created,
-            status or ("superseded" if label.id in superseded else "current"),
-            label.note,
-        )
-        for label, status in rows
-    ]
-
-
 def current_labels(
     session: Session, dictionary: DictionaryInfo, indices: Iterable[int] | None = None
 ) -> dict[int, str]:
-    """The labels that hold, by index; of all latents if none are named."""
+    """People's labels that hold, by index; of all latents if none are named.
+
+    Where several people's stand side by side (after a merge), the newest.
+    """
+    return _holding(session, dictionary, indices, PERSON)
+
+
+def automatic_labels(
+    session: Session, dictionary: DictionaryInfo, indices: Iterable[int] | None = None
+) -> dict[int, str]:
+    """Automatic labellers' labels that hold, by index; the newest where there are several."""
+    return _holding(session, dictionary, indices, LABELLER)
+
+
+def _holding(
+    session: Session, dictionary: DictionaryInfo, indices: Iterable[int] | None, kind: str
+) -> dict[int, str]:
     rows = session.execute(
         select(Latent.number, Label.text)
         .join(Label, Label.latent_id == Latent.id)
-        .where(Latent.dictionary_id == dictionary.id, is_current())
+        .where(Latent.dictionary_id == dictionary.id, Label.kind == kind, is_current())
+        .order_by(Label.created, Label.uuid)  # the last one stays
     )
     labels = {row.number: row.text for row in rows}
     return labels if indices is None else {i: labels[i] for i in indices if i in labels}
+
+
+def _close(
+    session: Session,
+    invocation: int,
+    label: Label,
+    status: str,
+    author: str,
+    *,
+    note: str | None = None,
+    experiment: int | None = None,
+) -> None:
+    session.add(
+        LabelClosure(
+            uuid=str(uuid.uuid4()),
+            label_id=label.id,
+            status=status,
+            author=author,
+            note=note,
+            experiment_id=experiment,
+            invocation_id=invocation,
+        )
+    )
+    session.flush()
+
+
+def _is_closed(session: Session, label: Label) -> bool:
+    found = select(LabelClosure.id).where(LabelClosure.label_id == label.id).limit(1)
+    return session.scalar(found) is not None
 
 
 def _no_experiment(number: int) -> SaecliError:
@@ -219,11 +264,16 @@ def _one_latent(session: Session, concept: Concept) -> tuple[DictionaryInfo, int
     return dictionary, ids[0]
 
 
-def _last_label(session: Session, latent_id: int) -> Label | None:
+def _last_labels(session: Session, latent_id: int, kind: str) -> list[Label]:
+    """The labels of a kind that nothing supersedes, oldest first."""
     successor = aliased(Label)
-    return session.scalar(
-        select(Label).where(
+    rows = session.scalars(
+        select(Label)
+        .where(
             Label.latent_id == latent_id,
+            Label.kind == kind,
             ~select(successor.id).where(successor.supersedes_id == Label.id).exists(),
         )
+        .order_by(Label.created, Label.uuid)
     )
+    return list(rows)

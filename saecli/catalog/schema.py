@@ -9,7 +9,7 @@ from saecli.catalog.failures import sentence
 from saecli.catalog.location import shown
 from saecli.errors import SaecliError
 
-SCHEMA = 1  # PRAGMA user_version; the number of the newest migration
+SCHEMA = 2  # PRAGMA user_version; the number of the newest migration
 APPLICATION = 0x53414543  # PRAGMA application_id: "SAEC"
 
 

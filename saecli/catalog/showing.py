@@ -10,7 +10,8 @@ from saecli.catalog.dictionaries import (
     training_points,
 )
 from saecli.catalog.experiments import experiment_rows
-from saecli.catalog.labels import current_labels, label_history
+from saecli.catalog.label_history import label_history
+from saecli.catalog.labels import current_labels
 from saecli.catalog.latents import exemplars, histogram, summaries
 from saecli.catalog.matches import latest_matches
 from saecli.catalog.profiles import current_profile

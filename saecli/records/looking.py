@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from saecli.records.listing import DictionaryRow, ExperimentRow
 from saecli.records.values import Exemplar, ImageRef
@@ -61,7 +62,12 @@ class InspectReport:
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One label in a latent's history; ``status`` is current, superseded, refuted or retired."""
+    """One label in a latent's history; ``status`` is current, superseded, refuted or retired.
+
+    ``kind`` is `person` or `labeller`; ``supersedes`` and ``superseded_by`` are labels' numbers,
+    ``refuted_by`` an experiment's; ``evidence`` names what it rests on by UUID or digest; ``score``
+    is the newest.
+    """
 
     number: int
     text: str
@@ -69,6 +75,14 @@ class LabelRow:
     created: datetime
     status: str
     note: str | None
+    kind: str = "person"
+    confidence: float | None = None
+    evidence: dict[str, Any] | None = None
+    supersedes: int | None = None
+    superseded_by: int | None = None
+    refuted_by: int | None = None
+    closing_note: str | None = None
+    score: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

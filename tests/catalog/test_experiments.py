@@ -12,7 +12,8 @@ from saecli.catalog.experiments import (
 )
 from saecli.catalog.hypotheses import add_hypothesis, get_hypothesis
 from saecli.catalog.images import image_ids
-from saecli.catalog.labels import add_label, close_label, label_history
+from saecli.catalog.label_history import label_history
+from saecli.catalog.labels import add_label, close_label
 from saecli.catalog.probes import add_probe, find_probe, get_probe, probes, probes_for, read_probe
 from saecli.catalog.trials import add_trials, read_trials
 from saecli.errors import SaecliError

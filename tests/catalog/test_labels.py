@@ -1,11 +1,18 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
+from saecli.catalog.label_history import label_history
 from saecli.catalog.label_search import match_expression, search_labels
-from saecli.catalog.labels import LONGEST, add_label, close_label, current_labels, label_history
+from saecli.catalog.labels import (
+    LONGEST,
+    add_label,
+    automatic_labels,
+    close_label,
+    current_labels,
+)
 from saecli.catalog.tables import Label
 from saecli.errors import SaecliError
 from saecli.refs import parse_concept
@@ -94,18 +101,47 @@ def test_rows_are_only_added(catalog, content):
             s.execute(statement)
 
 
-def test_a_latent_has_one_chain_of_labels(catalog, content):
-    first = label(catalog, content, "clip:3", "wing")
+def test_a_labeller_never_takes_a_persons_place_nor_the_other_way_round(catalog, content):
+    auto = {"author": "zero-shot 1", "kind": "labeller"}
+    label(catalog, content, "clip:3", "a wing", **auto)
+    label(catalog, content, "clip:3", "wing")
+    label(catalog, content, "clip:3", "a blue wing", **(auto | {"author": "zero-shot 2"}))
+    label(catalog, content, "clip:3", "feathers", **(auto | {"author": "other 1"}))
+    label(catalog, content, "clip:3", "blue wing")
     with catalog.reading() as session:
-        latent_id = session.scalar(select(Label.latent_id))
-    values = {"latent_id": latent_id, "text": "x", "author": "y"}
-    values["invocation_id"] = content.invocation
-    second_first = insert(Label).values(uuid="a", **values)
-    label(catalog, content, "clip:3", "tail")
-    second_next = insert(Label).values(uuid="b", supersedes_id=first.number, **values)
-    for statement in (second_first, second_next):
-        with pytest.raises(IntegrityError, match="UNIQUE"), catalog.writing() as session:
-            session.execute(statement)
+        history = label_history(session, parse_concept("clip:3"))
+        assert {(row.text, row.kind, row.status) for row in history} == {
+            ("a wing", "labeller", "superseded"),
+            ("a blue wing", "labeller", "current"),
+            ("feathers", "labeller", "current"),
+            ("wing", "person", "superseded"),
+            ("blue wing", "person", "current"),
+        }
+        assert current_labels(session, content.clip) == {3: "blue wing"}
+        assert automatic_labels(session, content.clip) == {3: "feathers"}
+
+
+def test_a_new_label_settles_what_two_people_said(catalog, content):
+    first = label(catalog, content, "clip:3", "wing", author="ada")
+    with catalog.writing() as session:  # as a merge leaves them
+        row = session.get(Label, first.number)
+        session.add(
+            Label(
+                uuid="b", latent_id=row.latent_id, text="tail", author="bob", kind="person",
+                invocation_id=content.invocation,
+            )
+        )  # fmt: skip
+    with catalog.reading() as session:
+        assert current_labels(session, content.clip) == {3: "tail"}  # the newest
+    label(catalog, content, "clip:3", "blue feathers", author="eve")
+    with catalog.reading() as session:
+        history = label_history(session, parse_concept("clip:3"))
+        assert [(row.text, row.status) for row in history] == [
+            ("blue feathers", "current"),
+            ("tail", "superseded"),
+            ("wing", "retired"),
+        ]
+        assert history[2].closing_note == f"label {history[0].number} took its place"
 
 
 @pytest.mark.parametrize(

@@ -23,15 +23,15 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade():
     with op.batch_alter_table("probe") as batch:
         batch.add_column(sa.Column("pooling", sa.String(), nullable=False, server_default="cls"))
         batch.drop_constraint(op.f("ck_probe_task_known"), type_="check")
-    op.execute("PRAGMA user_version = 2")
+    op.execute("PRAGMA user_version = 3")
 """
 
 
@@ -40,10 +40,10 @@ def next_schema(tmp_path, monkeypatch):
     """This saecli, one schema later: its migrations and its number."""
     folder = tmp_path / "migrations"
     shutil.copytree(creation.migrations_folder(), folder)
-    (folder / "versions" / "0002_next.py").write_text(NEXT)
+    (folder / "versions" / "0003_next.py").write_text(NEXT)
     monkeypatch.setattr(creation, "migrations_folder", lambda: folder)
-    monkeypatch.setattr(schema, "SCHEMA", 2)
-    monkeypatch.setattr(maintenance, "SCHEMA", 2)
+    monkeypatch.setattr(schema, "SCHEMA", 3)
+    monkeypatch.setattr(maintenance, "SCHEMA", 3)
     return folder
 
 
@@ -155,7 +155,7 @@ def test_an_upgrade_keeps_the_old_catalog_and_all_rows(catalog, content, next_sc
         open_catalog()
     notes = []
     report = upgrade(note=notes.append)
-    assert (report.from_schema, report.to_schema) == (1, 2)
+    assert (report.from_schema, report.to_schema) == (2, 3)
     assert report.backup in notes[0]
     with open_catalog(write=True) as upgraded:
         with upgraded.writing() as session:
@@ -166,7 +166,7 @@ def test_an_upgrade_keeps_the_old_catalog_and_all_rows(catalog, content, next_sc
         with upgraded.reading() as session:
             assert check(session).ok
     with closing(sqlite3.connect(report.backup)) as old:
-        assert old.execute("PRAGMA user_version").fetchone() == (1,)
+        assert old.execute("PRAGMA user_version").fetchone() == (2,)
         assert old.execute("SELECT text FROM label").fetchall() == [("wing",)]
     assert upgrade().backup is None
 
@@ -174,7 +174,7 @@ def test_an_upgrade_keeps_the_old_catalog_and_all_rows(catalog, content, next_sc
 def test_a_failed_upgrade_changes_nothing(catalog, next_schema):
     catalog.close()
     before = Path("catalog.db").read_bytes()
-    (next_schema / "versions" / "0002_next.py").write_text(
+    (next_schema / "versions" / "0003_next.py").write_text(
         NEXT.replace("    op.execute(", "    op.execute('DELETE FROM image')\n    op.execute(")
     )
     with pytest.raises(SaecliError, match="would have a dangling reference; nothing was changed"):
@@ -191,7 +191,7 @@ def test_what_cant_be_upgraded_is_a_sentence(catalog, next_schema, tmp_path):
     with pytest.raises(SaecliError, match="is the shipped example, which is never changed"):
         upgrade()
     with closing(sqlite3.connect("catalog.db", isolation_level=None)) as connection:
-        connection.execute("PRAGMA user_version = 3")
+        connection.execute("PRAGMA user_version = 4")
     with pytest.raises(SaecliError, match="is older than the catalog"):
         upgrade()
 

@@ -4,7 +4,8 @@ import sys
 from sqlalchemy import func, select
 
 from saecli.catalog.images import record_image_set
-from saecli.catalog.labels import current_labels, label_history
+from saecli.catalog.label_history import label_history
+from saecli.catalog.labels import current_labels
 from saecli.catalog.profiling import store_profile
 from saecli.catalog.tables import Invocation, Label
 from saecli.refs import parse_concept

@@ -18,7 +18,7 @@ from saecli.catalog.tables.findings import (
     SelectedLatent,
     Selection,
 )
-from saecli.catalog.tables.labels import Label, LabelClosure
+from saecli.catalog.tables.labels import Label, LabelClosure, LabelScore
 from saecli.catalog.tables.latents import Latent, LatentExemplar, LatentProfile, Profile
 from saecli.catalog.tables.pictures import Image, ImageSet, Member, SkippedPicture, Thumbnail
 from saecli.catalog.tables.provenance import Artifact, Invocation, Meta
@@ -40,6 +40,7 @@ __all__ = [
     "Invocation",
     "Label",
     "LabelClosure",
+    "LabelScore",
     "Latent",
     "LatentExemplar",
     "LatentProfile",
