@@ -56,7 +56,7 @@ Groups = Annotated[
         "--groups",
         metavar="CSV",
         help="file,group of pictures that belong together (frames of one film): intervals then "
-        "resample groups.",
+        "resample groups, and a group of which a picture chose the latents is left out.",
     ),
 ]
 Value = Annotated[

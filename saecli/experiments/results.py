@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from saecli.experiments.intervals import CONFIDENCE, Interval, ratio_interval, wilson
+from saecli.experiments.intervals import Interval, ratio_interval, wilson
 from saecli.experiments.runner import Figures
 
 Floats = npt.NDArray[np.float64]
@@ -111,17 +111,27 @@ class Results:
         ]
 
     def flipped_intervals(
-        self, kind: str, confidence: float = CONFIDENCE
+        self, kind: str, *, seed: int, groups: npt.ArrayLike | None = None
     ) -> list[tuple[Interval, Interval]]:
-        """Wilson intervals of :meth:`flipped`; only where the unit is a picture."""
-        n = int(self.figures["n_a"].sum())
+        """Intervals of :meth:`flipped`: Wilson's where each picture counts once, else bootstrap."""
+        whole = self.figures["n_a"][:, 0]
+        n = int(whole.sum())
+        alone = groups is None and whole.max(initial=0) <= 1
+
+        def limits(part: npt.NDArray[np.int32]) -> Interval:
+            if alone:
+                return wilson(int(part.sum()), n)
+            return ratio_interval(part, whole, seed=seed, groups=groups, bounds=(0.0, 1.0))
+
         return [
-            (
-                wilson(int(self.figures["left"][:, row].sum()), n, confidence),
-                wilson(int(self.figures["gained"][:, row].sum()), n, confidence),
-            )
+            (limits(self.figures["left"][:, row]), limits(self.figures["gained"][:, row]))
             for row in self.find(kind)
         ]
+
+    def n_units(self, name: str, groups: npt.ArrayLike | None = None) -> int:
+        """Pictures, or groups of them, that have any unit of a count (``n_a``, ``n_other``, …)."""
+        there = self.figures[name][:, 0] > 0
+        return int(there.sum()) if groups is None else len(np.unique(np.asarray(groups)[there]))
 
     def probabilities(self) -> tuple[Floats, Floats]:
         """(n_classes,) before and after the target edit: means over the pictures."""
@@ -144,6 +154,16 @@ class Results:
         """Mean norm of the edit on the patches that it touches, in the backbone's units."""
         total, n = self.figures["edit_norm"].sum(axis=0)
         return _share(float(total), float(n))
+
+
+def widened(limits: Interval, n_units: int) -> Interval:
+    """An interval of a share; Wilson's where resampling saw all units, or none, do the same.
+
+    Twenty pictures of which all flipped are no proof that every picture would.
+    """
+    if limits[0] == limits[1] and limits[0] in (0.0, 1.0):
+        return wilson(round(limits[0]) * n_units, n_units)
+    return limits
 
 
 def _share(part: float, whole: float) -> float:

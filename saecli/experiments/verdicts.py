@@ -7,8 +7,9 @@ of its hash, with digests of the dictionary, backbone, probe and files that it n
 
 *Pictures.* Those labelled A (in segmentation: whose mask shows A), else those predicted A. Pictures
 that a recorded selection of the latents used before the hypothesis was stated are left out: to test
-on what suggested it would be circular (Kriegeskorte et al. 2009, Nat. Neurosci. 12:535). At least
-20 must be left (``--least-images``): with fewer the interval doesn't cover as it says.
+on what suggested it would be circular (Kriegeskorte et al. 2009, Nat. Neurosci. 12:535); so are,
+with ``--groups``, all pictures of a group of which one was used. At least 20 must be left
+(``--least-images``): with fewer the interval doesn't cover as it says.
 
 *Margin.* logit A − logit B where B is given (``--expect``), else the log-odds of A: unlike a
 probability, not flat where the probe is sure.

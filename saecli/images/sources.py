@@ -2,7 +2,6 @@
 
 import csv
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -141,31 +140,24 @@ def read_classes(masks: Path) -> tuple[str, ...]:
     return classes
 
 
-def read_groups(file: Path, images: Sequence[ImageFile]) -> tuple[str, ...]:
-    """The group of each picture: what belongs together (frames of one film, one photographer).
+def read_group_table(file: Path) -> dict[str, str]:
+    """Which group each picture is of: what belongs together (frames of one film, one photographer).
 
     Args:
         file: CSV with the columns ``file`` (the picture's path relative to its set's folder) and
             ``group``.
-        images: the pictures.
+
+    Returns:
+        the group by the picture's name; empty where it gives none.
 
     Raises:
-        SaecliError: if there is no such file, it has other columns, or a picture has no group.
+        SaecliError: if there is no such file, or it has other columns.
     """
     if not file.is_file():
         raise SaecliError(
             f"there is no table of groups at '{file}'", "give a CSV file with columns file,group"
         )
-    groups = _read_column(file, "group")
-    found = [groups.get(image.name, "") for image in images]
-    lacking = [image.name for image, group in zip(images, found, strict=True) if not group]
-    if lacking:
-        rest = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-        raise SaecliError(
-            f"{file} gives '{lacking[0]}'{rest} no group",
-            "give each picture one, by its path relative to the set's folder",
-        )
-    return tuple(found)
+    return _read_column(file, "group")
 
 
 def read_labels(file: Path, source: ImageSource) -> ImageSource:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class ArmReport:
     """One kind of edit: ``n`` arms of it, their mean effect in nats and their shares.
 
-    ``ci`` is over pictures, and null where the kind has several arms; ``meaning`` says in a
-    sentence what it is there for.
+    ``ci``, ``flipped_ci`` and ``changed_ci`` (of the shares) are over pictures, and null where the
+    kind has several arms; ``meaning`` says in a sentence what it is there for.
     """
 
     kind: str
@@ -18,6 +18,8 @@ class ArmReport:
     ci: list[float] | None
     flipped: dict[str, float | None]
     changed: dict[str, float | None] | None
+    flipped_ci: dict[str, list[float] | None] | None = None
+    changed_ci: dict[str, list[float] | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class DoseReport:
     flipped: dict[str, float | None]
     changed: dict[str, float | None] | None
     random_directions: PushReport
+    flipped_ci: dict[str, list[float] | None] | None = None
+    changed_ci: dict[str, list[float] | None] | None = None
 
 
 @dataclass(frozen=True)

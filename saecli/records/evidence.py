@@ -148,4 +148,7 @@ class KnockoutReport:
     labels: dict[str, str] = field(default_factory=dict)
     replaces: int | None = None
     n_earlier: int = 0  # other hypotheses about the class judged on some of these pictures before
+    n_excluded_by_group: int = 0  # of groups of which others helped to choose the latents
+    flipped_ci: dict[str, list[float] | None] | None = None  # 95 % intervals of the shares
+    changed_ci: dict[str, list[float] | None] | None = None
     extras: dict[str, Any] = field(default_factory=dict)

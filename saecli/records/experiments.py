@@ -9,7 +9,11 @@ from saecli.records.values import ImageRef
 
 @dataclass(frozen=True)
 class HypothesisReport:
-    """A hypothesis as it was stated; ``replaces`` is the one of the same claim that it mends."""
+    """A hypothesis as it was stated; ``replaces`` is the one of the same claim that it mends.
+
+    ``n_excluded`` pictures helped to choose the latents, ``n_excluded_by_group`` others are of a
+    group of which one did.
+    """
 
     number: int
     hash: str
@@ -19,6 +23,7 @@ class HypothesisReport:
     latents: list[str]
     n_images: int
     n_excluded: int
+    n_excluded_by_group: int = 0
 
 
 @dataclass(frozen=True)

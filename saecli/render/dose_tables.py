@@ -5,7 +5,7 @@ from rich.text import Text
 
 from saecli.records import DoseReport, KnockoutReport
 from saecli.render import parts
-from saecli.render.numbers import figure, interval, share
+from saecli.render.numbers import figure, interval, share, shares
 from saecli.render.strips import Chart, Row
 
 
@@ -57,21 +57,23 @@ def _left(report: KnockoutReport, doses: list[DoseReport]) -> RenderableType:
     segmentation = report.changed is not None
     table = parts.table("Patches that changed" if segmentation else "Predictions that left")
     parts.add_numbers(table, "dose")
-    if segmentation:
-        parts.add_numbers(table, f"of {report.class_}", "of the others")
-    else:
-        parts.add_numbers(table, report.class_)
+    names = {"target": f"of {report.class_}", "other": "of the others"}
+    if not segmentation:
+        names = {"from_class": report.class_}
         if report.expect is not None:
-            parts.add_numbers(table, f"now {report.expect}")
+            names["to_expected"] = f"now {report.expect}"
+    for name in names.values():
+        parts.add_numbers(table, name)
+        table.add_column("95 % interval", style=parts.QUIET, no_wrap=True)
     parts.add_numbers(table, "random directions" + " (both)" * segmentation)
     table.add_column("it, too", no_wrap=True)
     for dose in doses:
-        if segmentation:
-            cells = [share((dose.changed or {}).get(side)) for side in ("target", "other")]
-        else:
-            cells = [share(dose.flipped["from_class"])]
-            if report.expect is not None:
-                cells.append(share(dose.flipped["to_expected"]))
+        found, limits = (
+            (dose.changed, dose.changed_ci) if segmentation else (dose.flipped, dose.flipped_ci)
+        )
+        cells = []
+        for key in names:
+            cells += [share((found or {}).get(key)), shares((limits or {}).get(key))]
         pushed = dose.random_directions
         random = share(pushed.from_class)
         if segmentation:

@@ -38,9 +38,7 @@ def hypothesis_table(report: HypothesisReport) -> RenderableType:
         Text(concept(report.latents), style=parts.REF),
         parts.registration(report.registered),
         plural(report.n_images, "picture"),
-        f"{report.n_excluded:,} left out (they helped to choose the latents)"
-        if report.n_excluded
-        else None,
+        parts.left_out(report.n_excluded, report.n_excluded_by_group),
         None if report.replaces is None else f"replaces hypothesis {report.replaces}",
         f"hash {report.hash[:16]}…",
     )

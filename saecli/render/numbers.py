@@ -42,6 +42,11 @@ def share(value: float | None) -> str:
     return f"{percent:.1f} %" if percent >= 9.995 else f"{percent:.2f} %"
 
 
+def shares(ends: list[float] | None) -> str:
+    """An interval of a share, `[93.1 %, 100 %]`, or nothing for none."""
+    return "" if ends is None else f"[{share(ends[0])}, {share(ends[1])}]"
+
+
 def figure(value: float | None, digits: int = 2) -> str:
     """A number with a fixed number of decimals, a real minus sign, and `–` for none."""
     if value is None or value != value:

@@ -138,6 +138,16 @@ def registration(registered: bool, *, short: bool = False) -> Text:
     return Text(words, style=OPEN)
 
 
+def left_out(n_chose: int, n_by_group: int) -> str | None:
+    """Pictures that take no part in a test, and why; None for none."""
+    words = []
+    if n_chose:
+        words.append(f"{n_chose:,} left out (they helped to choose the latents)")
+    if n_by_group:
+        words.append(f"{n_by_group:,} left out (others of their groups did)")
+    return ", ".join(words) or None
+
+
 def stack(*sections: RenderableType | None) -> Group:
     """Sections below one another, a blank line between them."""
     shown: list[RenderableType] = []

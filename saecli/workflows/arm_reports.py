@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from saecli.experiments.results import Results
     from saecli.workflows.plans import Plan
 
+Limits = dict[str, list[float] | None]
+"""95 % intervals of shares, by the share's name; None where there is nothing to count."""
+
 MEANINGS = {
     "target": "the edit that is tested",
     "zero_edit": "the latents set to what they are: nothing may move",
@@ -48,6 +51,10 @@ def arm_reports(
                 ci=None if one is None else list(one),
                 flipped=flipped(results, kind, plan),
                 changed=changed(results, kind) if segmentation else None,
+                flipped_ci=flipped_ci(results, kind, plan, groups)[0] if n == 1 else None,
+                changed_ci=(
+                    changed_ci(results, kind, plan, groups)[0] if segmentation and n == 1 else None
+                ),
             )
         )
     return found
@@ -69,6 +76,8 @@ def dose_reports(
 
     if not plan.doses:
         return None
+    left = flipped_ci(results, "dose", plan, groups)
+    moved = changed_ci(results, "dose", plan, groups) if segmentation else [None] * len(left)
     return [
         DoseReport(
             value=str(one.value),
@@ -81,8 +90,10 @@ def dose_reports(
             },
             changed=_sides(one.changed) if segmentation else None,
             random_directions=_pushes(one, smallest, segmentation),
+            flipped_ci=left[place],
+            changed_ci=moved[place],
         )
-        for one in responses(results, plan.doses, seed=plan.seed, groups=groups)
+        for place, one in enumerate(responses(results, plan.doses, seed=plan.seed, groups=groups))
     ]
 
 
@@ -121,6 +132,7 @@ def ceiling(
         "effect": float(twin.mean()),
         "ci": [low, high],
         "flipped": flipped(results, "twin", plan),
+        "flipped_ci": flipped_ci(results, "twin", plan, groups)[0],
         "share": float(edit.sum() / twin.sum()) if told else None,
         "share_ci": share,
     }
@@ -139,6 +151,38 @@ def changed(results: "Results", kind: str) -> dict[str, float | None]:
     """Mean over the arms of a kind of the shares of target and other units that changed."""
     shares = results.changed(kind)
     return {"target": _mean_share(shares, 0), "other": _mean_share(shares, 1)}
+
+
+def flipped_ci(
+    results: "Results", kind: str, plan: "Plan", groups: "Sequence[str] | None"
+) -> list[Limits]:
+    """For each arm of a kind the 95 % intervals of :func:`flipped`'s shares."""
+    n = results.n_units("n_a", groups)
+    return [
+        {
+            "from_class": _limits(left, n),
+            "to_expected": _limits(gained, n) if plan.expect else None,
+        }
+        for left, gained in results.flipped_intervals(kind, seed=plan.seed, groups=groups)
+    ]
+
+
+def changed_ci(
+    results: "Results", kind: str, plan: "Plan", groups: "Sequence[str] | None"
+) -> list[Limits]:
+    """For each arm of a kind the 95 % intervals of :func:`changed`'s shares."""
+    n, n_other = (results.n_units(name, groups) for name in ("n_target", "n_other"))
+    return [
+        {"target": _limits(target, n), "other": _limits(other, n_other)}
+        for target, other in results.changed_intervals(kind, seed=plan.seed, groups=groups)
+    ]
+
+
+def _limits(found: tuple[float, float], n_units: int) -> list[float] | None:
+    from saecli.experiments.results import widened
+
+    low, high = widened(found, n_units)
+    return None if np.isnan(low) or np.isnan(high) else [low, high]
 
 
 def plain(value: float) -> float | None:

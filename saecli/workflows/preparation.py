@@ -18,8 +18,9 @@ from saecli.experiments.interventions import parse_scope
 from saecli.experiments.margins import Contrast, target_patches
 from saecli.experiments.probes import Probe
 from saecli.experiments.runner import Bench, Regions
-from saecli.images.sources import ImageFile, find_mask, read_groups
+from saecli.images.sources import ImageFile, find_mask
 from saecli.workflows.digests import check_unchanged, digest_of, files_digest
+from saecli.workflows.groups import Groups
 from saecli.workflows.plans import DIGESTS, Plan
 from saecli.workflows.shelf import Shelf
 from saecli.workflows.subjects import (
@@ -42,7 +43,10 @@ class Trial:
     Attributes:
         plan: as it is stored, its paths whole.
         digests: of what the plan names; None where it names none.
-        groups: of each subject, where the plan has groups.
+        n_excluded: pictures with the class that helped to choose the latents.
+        n_excluded_by_group: others of a group of which one helped.
+        groups, without_groups: of each subject, and of each picture without the class, where the
+            plan has groups.
         labels: that the latents have now, by reference.
     """
 
@@ -57,11 +61,13 @@ class Trial:
     without: Subjects
     without_ids: tuple[int, ...]
     n_excluded: int
+    n_excluded_by_group: int
     n_repeated: int
     masks: Masks | None
     regions: Regions | None
     twins: tuple[ImageFile, ...] | None
     groups: tuple[str, ...] | None
+    without_groups: tuple[str, ...] | None
     by_prediction: bool
     labels: dict[str, str]
 
@@ -123,8 +129,15 @@ def prepare(
     masks = Masks.find(source, plan.masks) if segmentation else None
     chosen, rest, by_prediction = with_class(backbone, probe, a, source, masks, progress)
     subjects, n_excluded, n_repeated = read_subjects(source, chosen, progress).fresh(named.used)
-    groups = None if plan.groups is None else read_groups(plan.groups, subjects.files)
-    _check_size(plan, len(subjects), groups, n_excluded)
+    table = None if plan.groups is None else Groups.read(plan.groups, source, named.used)
+    n_fresh = len(subjects)
+    if table is not None:
+        bars = table.bars
+        subjects = subjects.only(lambda file: not bars(file))
+        rest = [file for file in rest if not bars(file)]
+    n_by_group = n_fresh - len(subjects)
+    groups = None if table is None else table.labels(subjects.files)
+    _check_size(plan, len(subjects), groups, n_excluded, n_by_group)
     regions = None
     if masks is not None:
         shares = masks.shares(backbone, subjects.files)
@@ -136,11 +149,12 @@ def prepare(
             f"pictures without '{plan.class_name}': {len(without)}; {plan.rule.least_images} are "
             "needed to show that an effect is specific, and so for the verdict 'supported'"
         )
+    without_groups = None if table is None else table.labels_or_names(without.files)
     twins = None if plan.twins is None else find_twins(plan.twins, subjects.files)
     digests |= {
         "masks": _masks_digest(masks, source.files),
         "twins": None if twins is None else files_digest([twin.path for twin in twins]),
-        "groups": None if groups is None else digest_of(groups),
+        "groups": None if groups is None else digest_of([groups, without_groups]),
         "chosen": digest_of([[one.sha256 for one in part.infos] for part in (subjects, without)]),
     }
     check_unchanged(committed, plan, digests)
@@ -161,11 +175,13 @@ def prepare(
         without=_without_thumbnails(without),
         without_ids=without_ids,
         n_excluded=n_excluded,
+        n_excluded_by_group=n_by_group,
         n_repeated=n_repeated,
         masks=masks,
         regions=regions,
         twins=twins,
         groups=groups,
+        without_groups=without_groups,
         by_prediction=by_prediction,
         labels=named.labels,
     )
@@ -194,10 +210,14 @@ def _look_up(catalog: Catalog, plan: Plan, committed: HypothesisInfo | None) -> 
     return _Named(plan, digests, info, profile, probe_row, probe, used, labels)
 
 
-def _check_size(plan: Plan, n_images: int, groups: Sequence[str] | None, n_excluded: int) -> None:
+def _check_size(
+    plan: Plan, n_images: int, groups: Sequence[str] | None, n_excluded: int, n_by_group: int
+) -> None:
     """Return if there are pictures (or groups of them) enough for an interval."""
     rule = plan.rule
     taken = f", {n_excluded} left out because they helped to choose the latents" * bool(n_excluded)
+    if n_by_group:
+        taken += f", {n_by_group} left out because others of their groups did"
     if n_images < rule.least_images:
         raise SaecliError(
             f"{n_images} pictures of '{plan.class_name}' are left to test on{taken}",

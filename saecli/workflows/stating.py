@@ -56,6 +56,7 @@ def told(stated: HypothesisInfo, trial: Trial) -> HypothesisReport:
         latents=[latent_ref(concept.dictionary, i) for i in concept.latents],
         n_images=len(trial.subjects),
         n_excluded=trial.n_excluded,
+        n_excluded_by_group=trial.n_excluded_by_group,
     )
 
 

@@ -63,14 +63,20 @@ class Subjects:
                 n_used += 1
             else:
                 places.setdefault(info.sha256, place)
-        chosen = list(places.values())
-        kept = Subjects(
+        kept = self._at(list(places.values()))
+        return kept, n_used, len(self) - n_used - len(kept)
+
+    def only(self, wanted: Callable[[ImageFile], bool]) -> "Subjects":
+        """Those of which something is true."""
+        return self._at([place for place, file in enumerate(self.files) if wanted(file)])
+
+    def _at(self, places: Sequence[int]) -> "Subjects":
+        return Subjects(
             self.source,
-            tuple(self.files[i] for i in chosen),
-            tuple(self.infos[i] for i in chosen),
+            tuple(self.files[i] for i in places),
+            tuple(self.infos[i] for i in places),
             self.skipped,
         )
-        return kept, n_used, len(self) - n_used - len(kept)
 
     def pictures(self) -> list[Picture]:
         """As the catalog takes them."""

@@ -11,8 +11,10 @@ from saecli.workflows.arm_reports import (
     arm_reports,
     ceiling,
     changed,
+    changed_ci,
     dose_reports,
     flipped,
+    flipped_ci,
     plain,
 )
 
@@ -39,7 +41,7 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
     trial, plan, rule = ran.trial, ran.trial.plan, ran.trial.plan.rule
     results = Results.of(ran.rows, ran.figures)
     segmentation = trial.bench.probe.task == "segmentation"
-    without_groups = trial.groups if segmentation else None
+    without_groups = trial.groups if segmentation else trial.without_groups
     judged = judge(
         results.margins("baseline")[:, 0],
         results.margins("target")[:, 0],
@@ -81,6 +83,9 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
         doses=dose_reports(results, plan, segmentation, trial.groups, judged.smallest_effect),
         family=place,
         labels=trial.labels,
+        n_excluded_by_group=trial.n_excluded_by_group,
+        flipped_ci=flipped_ci(results, "target", plan, trial.groups)[0],
+        changed_ci=(changed_ci(results, "target", plan, trial.groups)[0] if segmentation else None),
         replaces=ran.hypothesis.replaces,
         n_earlier=ran.n_earlier,
         extras={

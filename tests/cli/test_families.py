@@ -240,7 +240,10 @@ def test_doses_are_reported_beside_pushes_of_their_size(saecli_bench, birds):
     none = found["doses"][1]
     assert none["effect"] == pytest.approx(found["effect"], abs=1e-5)
     assert none["flipped"] == found["flipped"]
+    assert none["flipped_ci"] == found["flipped_ci"]
     for row in found["doses"]:
+        low, high = row["flipped_ci"]["from_class"]
+        assert low <= row["flipped"]["from_class"] <= high
         assert row["ci"][0] <= row["effect"] <= row["ci"][1]
         pushes = row["random_directions"]
         assert pushes["n"] == len(pushes["effects"]) == 5

@@ -409,6 +409,35 @@ def test_intervals_resample_groups_and_too_few_are_refused(saecli_bench, birds, 
     refuses(saecli_bench("knockout", latent, *given, "--groups", "no.csv"), 1, "no.csv")
 
 
+def test_other_pictures_of_a_group_that_chose_the_latents_are_left_out_too(
+    saecli_bench, birds, latent, own
+):
+    pictures = own / "set" / JAY
+    for name in ("000002.png", "000005.png"):
+        seen = saecli_bench.json("inspect", pictures / name, "--dictionary", "clip", "--top", 48)
+        assert latent in [row["ref"] for row in seen["latents"]]
+    given = [*options(birds, images=own / "set"), "--least-images", 10]
+    alone = saecli_bench.json("knockout", latent, *given)
+    assert (alone["n_images"], alone["n_excluded"], alone["n_excluded_by_group"]) == (22, 2, 0)
+    groups = ("--groups", own / "groups.csv")  # two neighbours each
+    outcome = saecli_bench("knockout", latent, *given, *groups)
+    assert outcome.code == 0, outcome.err
+    words = (
+        "2 left out (they helped to choose the latents), 2 left out (others of their groups did)"
+    )
+    assert words in outcome.out
+    shown = saecli_bench.json("show", "experiment:2")
+    tested = {one["image"]["path"] for one in shown["trials"] if one["with_class"]}
+    left = {str(pictures / f"00000{n}.png") for n in (2, 3, 4, 5)}
+    assert tested == {str(path) for path in pictures.iterdir()} - left
+    stated = saecli_bench.json(
+        *add(birds, latent, images=own / "set"), "--least-images", 10, *groups
+    )
+    assert (stated["n_images"], stated["n_excluded"], stated["n_excluded_by_group"]) == (20, 2, 2)
+    few = saecli_bench("knockout", latent, *given[:-2], *groups, "--least-images", 21)
+    refuses(few, 1, "20 pictures", "2 left out because others of their groups did")
+
+
 def test_wrong_input_is_refused_when_it_is_stated(saecli_bench, birds, latent):
     refuses(saecli_bench(*add(birds, latent, text="  ")), 2, "blank")
     refuses(saecli_bench(*add(birds, "dinov2:3")), 1, "another backbone")

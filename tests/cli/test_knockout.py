@@ -64,6 +64,10 @@ def test_the_document_has_the_keys_that_programs_rely_on(saecli_bench, birds):
     assert {"effect_without", "holds"} <= set(found["specificity"])
     assert set(found["before"][0]) == {"class", "probability"}
     assert found["verdict"] in ("supported", "refuted", "inconclusive")
+    limits = found["flipped_ci"]
+    assert limits["from_class"][0] <= found["flipped"]["from_class"] <= limits["from_class"][1]
+    assert found["changed_ci"] is None
+    assert found["ceiling"]["flipped_ci"]["to_expected"][1] <= 1
     assert found["n_images"] == 24
     assert found["latents"] == sorted(latents, key=lambda ref: int(ref.split(":")[1]))
     assert found["ci"][0] <= found["effect"] <= found["ci"][1]
@@ -187,6 +191,14 @@ def test_segmentation_tells_what_changed_inside_and_elsewhere(saecli_bench, pict
     assert set(knocked["changed"]) == {"target", "other"}
     assert 0 <= knocked["changed"]["target"] <= 1
     assert knocked["controls"]["random_directions"]["changed"]["target"] is not None
+    for side, (low, high) in knocked["changed_ci"].items():
+        assert 0 <= low <= knocked["changed"][side] <= high <= 1
+        assert low < high
+    arms = {arm["kind"]: arm for arm in knocked["arms"]}
+    assert arms["target"]["changed_ci"] == knocked["changed_ci"]
+    assert arms["random_directions"]["changed_ci"] is None
+    told = saecli_bench("show", f"experiment:{knocked['experiment']}").out
+    assert told.count("95 % interval") >= 2
 
 
 def test_detect_equals_scikit_learn(saecli_bench, birds, models):

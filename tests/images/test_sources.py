@@ -11,7 +11,7 @@ from saecli.images.sources import (
     find_mask,
     open_source,
     read_classes,
-    read_groups,
+    read_group_table,
     read_labels,
 )
 
@@ -195,12 +195,10 @@ def test_a_table_that_lies_elsewhere_labels_the_pictures(tmp_path):
 def test_each_picture_has_its_group(tmp_path):
     table = tmp_path / "groups.csv"
     table.write_text("File,Group\nb/2.png,film 2\na/1.png, film 1\nc.png,\n", encoding="utf-8-sig")
-    files = [ImageFile(tmp_path / name, name, None) for name in ("a/1.png", "b/2.png", "c.png")]
-    assert read_groups(table, files[:2]) == ("film 1", "film 2")
-    with pytest.raises(SaecliError, match=r"gives 'c.png' no group"):
-        read_groups(table, files)
+    expected = {"a/1.png": "film 1", "b/2.png": "film 2", "c.png": ""}
+    assert read_group_table(table) == expected
     with pytest.raises(SaecliError, match="no table of groups at"):
-        read_groups(tmp_path / "none.csv", files)
+        read_group_table(tmp_path / "none.csv")
     table.write_text("file,film\n")
     with pytest.raises(SaecliError, match="columns file and film; give it a header line: file,gr"):
-        read_groups(table, files)
+        read_group_table(table)

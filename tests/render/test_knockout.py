@@ -114,6 +114,14 @@ def test_too_few_pictures_without_the_class_are_counted_and_the_number_needed_is
     assert f"✗ {sentence}: 20 are needed" in out
 
 
+def test_shares_stand_beside_their_intervals():
+    limits = {"from_class": [0.79, 0.95], "to_expected": [0.75, 0.94]}
+    lines = screen(reports.knockout(flipped_ci=limits), 200).splitlines()
+    (line,) = [one for one in lines if one.startswith("this edit") and "%" in one]
+    assert "90.0 %  [79.0 %, 95.0 %]" in line
+    assert "87.0 %  [75.0 %, 94.0 %]" in line
+
+
 def test_the_zero_edit_is_reported_as_it_was():
     assert "bit-equal" in screen(reports.knockout())
     off = reports.knockout(zero_edit={"max_abs_difference": 1e-6})
