@@ -128,7 +128,25 @@ COMMANDS: tuple[Entry, ...] = (
         "Find the latents of another dictionary that fire on the same pictures, against chance.",
     ),
     Entry("search", "search:search", LOOK, "Find latents by the words of their labels."),
+    Entry(
+        "report",
+        "report:report",
+        LOOK,
+        "Write latents and experiments on one HTML page that needs nothing else.",
+    ),
     Entry("label", "label:label", LOOK, "Label a latent; its earlier labels stay in its history."),
+    Entry(
+        "labels export",
+        "labels:export_labels",
+        LOOK,
+        "Write labels with their history to a file: CSV or JSON lines.",
+    ),
+    Entry(
+        "labels import",
+        "labels:import_labels",
+        LOOK,
+        "Take labels in from a file; what is known stays, what contradicts is kept beside.",
+    ),
     Entry(
         "catalog info",
         "catalog:info",
@@ -176,6 +194,7 @@ COMMANDS: tuple[Entry, ...] = (
 
 GROUPS: dict[str, tuple[str, str]] = {
     "hypothesis": (TEST, "State hypotheses before they are tested, and list them."),
+    "labels": (LOOK, "Many labels at once: files, automatic labels, scores."),
     "catalog": (CATALOG, "Look after the file that everything is kept in."),
     "probe": (TRAIN, "Train and list probes: heads on a backbone's final output."),
 }
