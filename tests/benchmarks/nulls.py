@@ -136,6 +136,15 @@ class Nulls:
         has = [one.attributes[bird.attribute] == value for one in SPECIES.values()]
         return a, self.detectors.best(np.repeat(has, self.selection.n), DETECTED)
 
+    def strongest(self, rng: np.random.Generator) -> Made | None:
+        """The first latent of one of the choices above that doesn't go with the attribute."""
+        makers = list(PIPELINES.values())
+        made = makers[int(rng.integers(len(makers)))](self, rng)
+        if made is None:
+            return None
+        a, chosen = made
+        return a, tuple(i for i in chosen if self.raw or i not in self.truth(a))[:1]
+
     def experiment(
         self, made: Made, rng: np.random.Generator, n_images: int, n_controls: int
     ) -> dict[str, Any]:

@@ -126,6 +126,7 @@ def each(records: Sequence[Record]) -> dict[str, Any]:
 SUMMARIES: dict[str, Callable[[Sequence[Record]], dict[str, Any]]] = {
     "nulls-a": nulls,
     "nulls-b": nulls,
+    "nulls-one": nulls,
     "nulls-raw": nulls,
     "power": power,
     "coverage": coverage,

@@ -100,6 +100,7 @@ _NULLS = ("", "n", "refused", "supported", "95 %", "refuted", "p â‰¤ 0.05", "p â
 _TABLES: dict[str, tuple[Row, Callable[[dict[str, Any]], Iterator[Row]]]] = {
     "nulls-a": (_NULLS, _nulls),
     "nulls-b": (_NULLS, _nulls),
+    "nulls-one": (_NULLS, _nulls),
     "nulls-raw": (_NULLS, _nulls),
     "power": (("", "supported", "share", "95 %"), _power),
     "coverage": (("95 % intervals of", "cover"), _coverage),
