@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from saecli.catalog.dictionaries import get_latents
+from saecli.catalog.label_evidence import rests_on
 from saecli.catalog.queries import chunks
 from saecli.catalog.tables import Label, LabelClosure, LabelScore
 from saecli.records import LabelRow
@@ -52,13 +53,26 @@ def rows_of(session: Session, labels: Sequence[Label]) -> list[tuple[Label, Labe
         ):
             scores[score.label_id] = {"judge": score.judge} | score.figures
     return [
-        (label, _row(label, after.get(label.id), closed.get(label.id), scores.get(label.id)))
+        (
+            label,
+            _row(
+                label,
+                after.get(label.id),
+                closed.get(label.id),
+                scores.get(label.id),
+                rests_on(session, label.evidence),
+            ),
+        )
         for label in labels
     ]
 
 
 def _row(
-    label: Label, after: int | None, closure: LabelClosure | None, score: dict[str, Any] | None
+    label: Label,
+    after: int | None,
+    closure: LabelClosure | None,
+    score: dict[str, Any] | None,
+    records: list[str],
 ) -> LabelRow:
     standing = "current" if after is None else "superseded"
     return LabelRow(
@@ -71,6 +85,7 @@ def _row(
         kind=label.kind,
         confidence=label.confidence,
         evidence=label.evidence,
+        rests_on=records,
         supersedes=label.supersedes_id,
         superseded_by=after,
         refuted_by=None if closure is None else closure.experiment_id,

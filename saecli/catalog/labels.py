@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from saecli.catalog.dictionaries import DictionaryInfo, get_latents
 from saecli.catalog.tables import Experiment, HypothesisLatent, Label, LabelClosure, Latent
 from saecli.errors import SaecliError
-from saecli.records import LabelReport, LabelRow, RefutedLabelReport
+from saecli.records import EndedLabelReport, LabelReport, LabelRow
 from saecli.refs import Concept, latent_ref
 
 PERSON, LABELLER = "person", "labeller"  # what kind of author: the two never replace each other
@@ -146,6 +146,19 @@ def close_label(
     return LabelRow(last.id, last.text, last.author, last.created, status, last.note)
 
 
+def retire_label(
+    session: Session, invocation: int, concept: Concept, *, author: str, note: str | None = None
+) -> EndedLabelReport:
+    """End a latent's current label without a new one.
+
+    Raises:
+        SaecliError: if the latent has no current label.
+    """
+    closed = close_label(session, invocation, concept, status="retired", author=author, note=note)
+    ref = latent_ref(concept.dictionary, concept.latents[0])
+    return EndedLabelReport(ref, closed.text, closed.number, closed.status, None, None)
+
+
 def refute_label(
     session: Session,
     invocation: int,
@@ -154,7 +167,7 @@ def refute_label(
     *,
     author: str,
     note: str | None = None,
-) -> RefutedLabelReport:
+) -> EndedLabelReport:
     """End a latent's current label by an experiment that edited the latent.
 
     Raises:
@@ -189,9 +202,7 @@ def refute_label(
         note=note,
         experiment=experiment,
     )
-    return RefutedLabelReport(
-        ref, closed.text, closed.number, closed.status, experiment, row.verdict
-    )
+    return EndedLabelReport(ref, closed.text, closed.number, closed.status, experiment, row.verdict)
 
 
 def current_labels(

@@ -30,6 +30,13 @@ from saecli.records.experiments import (
 )
 from saecli.records.families import FamilyReport, Protocol, ProtocolArm, ProtocolClass
 from saecli.records.frontier import FrontierDictionary, FrontierGroup, FrontierReport
+from saecli.records.labels import (
+    LabelConflict,
+    LabelsExportReport,
+    LabelsImportReport,
+    SkippedRow,
+    StandingLabel,
+)
 from saecli.records.listing import (
     BackboneRow,
     CatalogList,
@@ -40,13 +47,13 @@ from saecli.records.listing import (
     ProbeRow,
 )
 from saecli.records.looking import (
+    EndedLabelReport,
     ExplanationReport,
     InspectedLatent,
     InspectReport,
     LabelReport,
     LabelRow,
     MatchRow,
-    RefutedLabelReport,
     SearchReport,
     SearchResult,
     ShowDictionaryReport,
@@ -87,6 +94,7 @@ __all__ = [
     "DictionaryRow",
     "Difference",
     "DoseReport",
+    "EndedLabelReport",
     "Exemplar",
     "ExperimentList",
     "ExperimentRow",
@@ -106,8 +114,11 @@ __all__ = [
     "InspectReport",
     "InspectedLatent",
     "KnockoutReport",
+    "LabelConflict",
     "LabelReport",
     "LabelRow",
+    "LabelsExportReport",
+    "LabelsImportReport",
     "MatchRow",
     "OneWay",
     "ProbeGridPoint",
@@ -119,7 +130,6 @@ __all__ = [
     "ProtocolArm",
     "ProtocolClass",
     "PushReport",
-    "RefutedLabelReport",
     "RerunReport",
     "SearchReport",
     "SearchResult",
@@ -130,6 +140,8 @@ __all__ = [
     "ShownArm",
     "ShownLatent",
     "ShownTrial",
+    "SkippedRow",
+    "StandingLabel",
     "StatedFamily",
     "TrainReport",
     "TrainedDictionary",

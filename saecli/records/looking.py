@@ -1,6 +1,6 @@
 """What the commands that look at latents report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -65,8 +65,8 @@ class LabelRow:
     """One label in a latent's history; ``status`` is current, superseded, refuted or retired.
 
     ``kind`` is `person` or `labeller`; ``supersedes`` and ``superseded_by`` are labels' numbers,
-    ``refuted_by`` an experiment's; ``evidence`` names what it rests on by UUID or digest; ``score``
-    is the newest.
+    ``refuted_by`` an experiment's; ``evidence`` names what it rests on by UUID or digest,
+    ``rests_on`` the records among it as this catalog numbers them; ``score`` is the newest.
     """
 
     number: int
@@ -78,6 +78,7 @@ class LabelRow:
     kind: str = "person"
     confidence: float | None = None
     evidence: dict[str, Any] | None = None
+    rests_on: list[str] = field(default_factory=list)
     supersedes: int | None = None
     superseded_by: int | None = None
     refuted_by: int | None = None
@@ -143,15 +144,15 @@ class LabelReport:
 
 
 @dataclass(frozen=True)
-class RefutedLabelReport:
-    """The label that an experiment ended."""
+class EndedLabelReport:
+    """The label that was retired, or that an experiment refuted (then with its verdict)."""
 
     ref: str
     label: str
     number: int
     status: str
-    experiment: int
-    verdict: str
+    experiment: int | None
+    verdict: str | None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from saecli.records import (
     ShowReport,
 )
 from saecli.render import parts
+from saecli.render.label_tables import history_table
 from saecli.render.numbers import count, figure, interval, p_value, plural, ranges, share
 
 _MOST_EXEMPLARS = 8
@@ -156,7 +157,7 @@ def show_table(report: ShowReport) -> RenderableType:
     return parts.stack(
         head,
         _histogram(report.histogram),
-        _labels(report),
+        history_table(report.labels) if report.labels else None,
         _exemplar_rows("Exemplars", report.exemplars, _MOST_EXEMPLARS, report.max_activation),
         _exemplar_rows("Across its activations", report.quantiles, 10, report.max_activation),
         _exemplar_rows("Random actives", report.random_actives, 4, report.max_activation),
@@ -176,29 +177,6 @@ def _histogram(found: dict[str, list[float]] | None) -> RenderableType | None:
     line.append_text(parts.histogram(counts[first:last]))
     line.append(f" {figure(edges[last])}  activation where active, log scale", style=parts.QUIET)
     return line
-
-
-def _labels(report: ShowReport) -> RenderableType | None:
-    if not report.labels:
-        return None
-    table = parts.table("Labels")
-    parts.add_numbers(table, "number")
-    parts.add_words(table, "label")
-    table.add_column("author", overflow="fold")
-    table.add_column("date", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    parts.add_words(table, "note")
-    styles = {"current": parts.GOOD, "refuted": parts.BAD}
-    for row in report.labels:
-        table.add_row(
-            str(row.number),
-            Text(row.text),
-            Text(row.author),
-            row.created.strftime("%Y-%m-%d"),
-            Text(row.status, style=styles.get(row.status, parts.QUIET)),
-            Text(row.note or "", style=parts.QUIET),
-        )
-    return table
 
 
 def _matches(report: ShowReport) -> RenderableType | None:

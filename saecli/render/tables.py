@@ -7,11 +7,11 @@ from saecli.records import (
     CatalogList,
     DemoReport,
     DictionaryRow,
+    EndedLabelReport,
     ExportReport,
     LabelReport,
     ProbeReport,
     ProfileReport,
-    RefutedLabelReport,
     SearchReport,
     TrainReport,
 )
@@ -166,12 +166,14 @@ def list_table(found: CatalogList) -> RenderableType:
     return parts.stack(*sections)
 
 
-def label_table(report: LabelReport | RefutedLabelReport) -> RenderableType:
-    """The label that was given, or that an experiment ended."""
+def label_table(report: LabelReport | EndedLabelReport) -> RenderableType:
+    """The label that was given, retired, or refuted by an experiment."""
     head = parts.heading(report.ref, report.label)
     if isinstance(report, LabelReport):
         return head.append(f"  label {report.number}", parts.QUIET)
-    ended = f"  {report.status} by experiment {report.experiment} ({report.verdict})"
+    ended = f"  {report.status}"
+    if report.experiment is not None:
+        ended += f" by experiment {report.experiment} ({report.verdict})"
     return head.append(ended, parts.BAD)
 
 

@@ -48,3 +48,33 @@ def test_the_author_comes_from_the_environment(saecli_trained, monkeypatch):
 def test_markup_in_a_label_is_shown_as_it_is(saecli_trained):
     saecli_trained("label", "clip:3", "[red]not red[/red]", "--author", "ada")
     assert "[red]not red[/red]" in saecli_trained("show", "clip:3").out
+
+
+def test_labels_go_to_a_file_and_back(saecli_trained):
+    saecli_trained("label", "clip:3", "wing", "--author", "ada")
+    saecli_trained("label", "clip:3", "blue wing", "--author", "ada", "--confidence", 0.8)
+    written = saecli_trained.json("labels", "export", "--out", "labels.csv")
+    assert (written["n_labels"], written["dictionaries"]) == (2, ["clip"])
+    assert saecli_trained("labels", "export", "--out", "labels.csv").code == 1
+    only = saecli_trained.json("labels", "export", "--out", "now.jsonl", "--current")
+    assert only["n_labels"] == 1
+    taken = saecli_trained.json("labels", "import", "labels.csv", "--author", "eve")
+    assert (taken["n_rows"], taken["n_added"], taken["n_known"]) == (2, 0, 2)
+    (saecli_trained.folder / "list.csv").write_text("ref,text\nclip:3,tail\nnowhere:1,x\n")
+    outcome = saecli_trained("labels", "import", "list.csv", "--author", "eve")
+    assert outcome.code == 0
+    assert "1 of 2 labels added" in outcome.out
+    assert "Labels that differ" in outcome.out
+    assert "line 3: there is no dictionary 'nowhere'" in outcome.out
+
+
+def test_a_label_can_be_retired_and_rests_on_records(saecli_trained):
+    saecli_trained("label", "clip:3", "wing", "--author", "ada")
+    ended = saecli_trained.json("label", "clip:3", "--retire", "--author", "bob", "--note", "no")
+    assert (ended["label"], ended["status"], ended["experiment"]) == ("wing", "retired", None)
+    shown = saecli_trained.json("show", "clip:3")
+    assert (shown["label"], shown["labels"][0]["status"]) == (None, "retired")
+    assert saecli_trained("label", "clip:3", "x", "--retire").code == 2
+    outcome = saecli_trained("label", "clip:3", "x", "--evidence", "experiment:9")
+    assert "there is no experiment:9" in outcome.sentence
+    assert saecli_trained("label", "clip:3", "x", "--evidence", "rumour:9").code == 2
