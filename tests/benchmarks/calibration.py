@@ -50,7 +50,7 @@ class Settings:
     catalog: Path | None = None
     seed: int = 0
     nulls: int = 440  # experiments of each kind of null: 400 and those that are refused
-    dinov2_nulls: int = 100  # of them on DINOv2, whose arms cost five times as much as CLIP's
+    dinov2_nulls: int = 60  # of them on DINOv2, whose arms cost five times as much as CLIP's
     null_images: int = 20  # the fewest that are allowed
     null_controls: int = 19  # of each kind: the fewest that reach α = 0.05 = 1/20
     power_images: int = 40
