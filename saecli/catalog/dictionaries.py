@@ -198,8 +198,23 @@ def set_default(session: Session, name: str) -> DictionaryInfo:
 
 
 def untrained_twin(session: Session, dictionary: DictionaryInfo) -> DictionaryInfo | None:
-    """The newest other dictionary of the same backbone and layer with random weights, or None."""
-    name = session.scalar(
+    """The newest other dictionary of the same backbone, layer and width with random weights.
+
+    Of another number of latents it would be no control: the best of more is larger by chance.
+    """
+    found = _untrained(session, dictionary)
+    same = (one for one in found if one.n_latents == dictionary.n_latents)
+    return next(same, None)
+
+
+def untrained_of_other_width(session: Session, dictionary: DictionaryInfo) -> list[DictionaryInfo]:
+    """Dictionaries that would be the untrained twin if they had as many latents, newest first."""
+    found = _untrained(session, dictionary)
+    return [one for one in found if one.n_latents != dictionary.n_latents]
+
+
+def _untrained(session: Session, dictionary: DictionaryInfo) -> list[DictionaryInfo]:
+    names = session.scalars(
         select(Dictionary.name)
         .join(Backbone, Dictionary.backbone_id == Backbone.id)
         .where(
@@ -212,7 +227,8 @@ def untrained_twin(session: Session, dictionary: DictionaryInfo) -> DictionaryIn
         )
         .order_by(Dictionary.id.desc())
     )
-    return None if name is None else find_dictionary(session, name)
+    found = (find_dictionary(session, name) for name in names)
+    return [one for one in found if one is not None]
 
 
 def read_checkpoint(session: Session, dictionary: DictionaryInfo) -> bytes:

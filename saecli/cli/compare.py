@@ -39,11 +39,15 @@ def compare(
     details = {"from": source, "to": target, "top": top}
     if ":" not in source:
         check_dictionary_name(source)
-        with runs.recorded(catalog, "compare", details, seed=seed) as (opened, _):
-            both = compare_dictionaries(opened, source, target, settings, terminal.progress())
+        with runs.recorded(catalog, "compare", details, seed=seed) as (opened, invocation):
+            both = compare_dictionaries(
+                opened, invocation, source, target, settings, terminal.progress()
+            )
         output.emit(both, as_json=as_json, table=dictionaries_table)
         return
     concept = parse_latent(source)
     with runs.recorded(catalog, "compare", details, seed=seed) as (opened, invocation):
-        found = compare_one(opened, invocation, concept, target, settings, top=top)
+        found = compare_one(
+            opened, invocation, concept, target, settings, top=top, progress=terminal.progress()
+        )
     output.emit(found, as_json=as_json, table=compare_table)

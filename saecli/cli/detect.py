@@ -47,7 +47,8 @@ def detect(
 ) -> None:
     """Rank latents by how well they detect a concept, per patch by masks or per picture."""
     from saecli.render.evidence_tables import detect_table
-    from saecli.workflows.detect import by_folders, by_masks, detect_latents
+    from saecli.workflows.detect import detect_latents
+    from saecli.workflows.examples import by_folders, by_masks
 
     progress = terminal.progress()
     folders = positives is not None and negatives is not None

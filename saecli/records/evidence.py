@@ -19,11 +19,15 @@ class CompareReport:
     beyond_untrained: bool | None
     n_images: int
     n_active: int
+    untrained_ref: str | None = None  # the untrained twin's latent whose score that is
 
 
 @dataclass(frozen=True)
 class Counterpart:
-    """The best match of one latent of a dictionary; ``counterpart`` says if it passes the rule."""
+    """The best match of one latent of a dictionary; ``counterpart`` says if it passes the rule.
+
+    ``untrained_score`` is the untrained twin's best, ``beyond_untrained`` of a counterpart alone.
+    """
 
     ref: str
     label: str | None
@@ -32,11 +36,16 @@ class Counterpart:
     adjusted_p: float
     counterpart: bool
     reason: str | None
+    untrained_score: float | None = None
+    beyond_untrained: bool | None = None
 
 
 @dataclass(frozen=True)
 class OneWay:
-    """A dictionary's latents looked for in another; those that fire on too few images left out."""
+    """A dictionary's latents looked for in another; those that fire on too few images left out.
+
+    ``untrained`` is the name of the second one's untrained twin.
+    """
 
     source: str
     target: str
@@ -45,6 +54,9 @@ class OneWay:
     share: float | None
     n_beyond_untrained: int | None
     latents: list[Counterpart]
+    method: str | None = None
+    n_images: int | None = None
+    untrained: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,7 @@ class DetectReport:
     latents: list[DetectedLatent]
     untrained_score: float | None = None
     beyond_untrained: bool | None = None
+    untrained_ref: str | None = None
 
 
 @dataclass(frozen=True)

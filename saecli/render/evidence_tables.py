@@ -65,7 +65,11 @@ def dictionaries_table(report: DictionaryComparison) -> RenderableType:
             f"{way.n_comparable:,}",
             f"{way.n_found:,}",
             share(way.share),
-            "–" if beyond is None else f"{beyond:,}",
+            "–"
+            if beyond is None
+            else f"{beyond:,} ({way.untrained})"
+            if way.untrained
+            else f"{beyond:,}",
         )
     found = [row for row in report.forward.latents if row.counterpart]
     found.sort(key=lambda row: -row.score)
@@ -89,13 +93,15 @@ def _counterpart(report: CompareReport) -> Text:
         reason = _REASONS.get(report.reason or "", report.reason or "")
         line = Text.assemble(("No counterpart", parts.OPEN)).append(f": {reason}" if reason else "")
     line.append(".")
-    return line.append_text(_beside_untrained(report.untrained_score, report.beyond_untrained))
+    return line.append_text(_beside_untrained(report))
 
 
-def _beside_untrained(score: float | None, beyond: bool | None) -> Text:
+def _beside_untrained(report: CompareReport | DetectReport) -> Text:
+    score, beyond = report.untrained_score, report.beyond_untrained
     if score is None:
         return Text()
-    line = Text(f" Best of the untrained twin: {figure(score)}")
+    which = "" if report.untrained_ref is None else f", {report.untrained_ref}"
+    line = Text(f" Best of the untrained twin{which}: {figure(score)}")
     if beyond is not None:
         line.append(", which this ").append(
             "exceeds." if beyond else "does not exceed.", style=parts.GOOD if beyond else parts.OPEN
@@ -127,7 +133,7 @@ def detect_table(report: DetectReport) -> RenderableType:
             figure(latent.threshold),
             parts.label(latent.label),
         )
-    twin = _beside_untrained(report.untrained_score, report.beyond_untrained)
+    twin = _beside_untrained(report)
     return parts.stack(head, table, Text(twin.plain.strip()) if twin else None)
 
 

@@ -1,7 +1,6 @@
 """Find a latent's concept, or all of a dictionary's, in another dictionary."""
 
-from dataclasses import asdict, dataclass
-from functools import reduce
+from dataclasses import asdict
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -10,22 +9,14 @@ from saecli.catalog.dictionaries import (
     DictionaryInfo,
     get_dictionary,
     get_latents,
-    untrained_twin,
 )
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.labels import current_labels
 from saecli.catalog.latents import exemplars
-from saecli.catalog.matches import add_comparison
+from saecli.catalog.matches import add_comparison, add_comparisons
 from saecli.catalog.opening import Catalog
-from saecli.catalog.profiles import (
-    ProfileInfo,
-    profile_over,
-    shared_profiles,
-)
-from saecli.catalog.statistics import read_patterns
 from saecli.errors import SaecliError
-from saecli.grid import CoarseMaps
-from saecli.progress import Progress
+from saecli.progress import SILENT, Progress
 from saecli.records import (
     CompareReport,
     Counterpart,
@@ -34,13 +25,11 @@ from saecli.records import (
     OneWay,
 )
 from saecli.refs import Concept, latent_ref
-from saecli.search.coarse import CoarseIndex
 from saecli.search.dictionaries import Counterparts, find_counterparts
-from saecli.search.evidence import Maps
-from saecli.search.index import SignatureIndex
 from saecli.search.matching import Comparison, MatchSettings, compare_latent
+from saecli.workflows.patterns import Shared
+from saecli.workflows.untrained import told_twin
 
-BY_MAXIMA, BY_MAPS = "pearson_of_image_maxima", "pearson_of_patch_maps"
 EXEMPLARS = 4
 
 
@@ -52,6 +41,7 @@ def compare(
     settings: MatchSettings,
     *,
     top: int,
+    progress: Progress = SILENT,
 ) -> CompareReport:
     """Look for one latent's counterpart, and keep the answer.
 
@@ -63,7 +53,7 @@ def compare(
         info, _ = get_latents(session, source)
         other = get_dictionary(session, target)
         _check_different(info, other)
-        shared = Shared.open(session, info, other)
+        shared = Shared.open(session, info, other, progress)
         found = compare_latent(
             shared.source.signatures[source.latents[0]],
             shared.target,
@@ -73,80 +63,17 @@ def compare(
             latent=source.latents[0],
             settings=settings,
         )
-        report = _report(session, info, other, source, found, shared.method)
+        report = _report(session, info, other, source, found, shared)
     with catalog.writing() as session:
         add_comparison(
             session,
             invocation.id,
             report,
             image_set=shared.profile.image_set,
-            settings=asdict(settings),
+            settings=asdict(settings)
+            | {"untrained": told_twin(shared.twin, found.untrained_index)},
         )
     return report
-
-
-@dataclass(frozen=True, eq=False)
-class Shared:
-    """Patterns of two dictionaries, and of the second's untrained twin, over one image set.
-
-    Attributes:
-        profile: the source's, for the image set.
-        source, target, untrained: signatures; the twin's are None where it has none.
-        maps: coarse maps, where all of these have them.
-    """
-
-    profile: ProfileInfo
-    source: SignatureIndex
-    target: SignatureIndex
-    untrained: SignatureIndex | None
-    maps: Maps | None
-
-    @property
-    def method(self) -> str:
-        """What r is of."""
-        return BY_MAXIMA if self.maps is None else BY_MAPS
-
-    @classmethod
-    def open(cls, session: Session, info: DictionaryInfo, other: DictionaryInfo) -> "Shared":
-        """Read them.
-
-        Raises:
-            SaecliError: if the signatures are over different pictures.
-        """
-        mine, theirs = shared_profiles(session, info, other)
-        positions, signature, coarse = read_patterns(session, mine)
-        other_positions, other_signature, other_coarse = read_patterns(session, theirs)
-        if not np.array_equal(positions, other_positions):
-            raise SaecliError(
-                f"the signatures of '{info.name}' and '{other.name}' are over different pictures "
-                f"of {mine.image_set.name}",
-                f"profile both again with one --seed: saecli profile {other.name} --images "
-                f"{mine.image_set.name}",
-            )
-        twin = untrained_twin(session, other)
-        beside = profile_over(session, twin, mine.image_set) if twin else None
-        untrained, twin_coarse = None, None
-        if beside is not None:
-            twin_positions, twin_signature, twin_coarse = read_patterns(session, beside)
-            if np.array_equal(twin_positions, positions):
-                untrained = SignatureIndex(twin_signature)
-        parts = [coarse, other_coarse, *([twin_coarse] if untrained is not None else [])]
-        return cls(
-            profile=mine,
-            source=SignatureIndex(signature),
-            target=SignatureIndex(other_signature),
-            untrained=untrained,
-            maps=_over_one_set(parts),
-        )
-
-
-def _over_one_set(parts: list[CoarseMaps | None]) -> Maps | None:
-    """Coarse maps over the images that all have; None if one has none, or another grid."""
-    there = [part for part in parts if part is not None]
-    if len(there) < len(parts) or len({part.n_cells for part in there}) > 1:
-        return None
-    images = reduce(np.intersect1d, [part.images for part in there])
-    return Maps(*(CoarseIndex(part).on(images) for part in there))
 
 
 def _check_different(info: DictionaryInfo, other: DictionaryInfo) -> None:
@@ -164,7 +91,7 @@ def _report(
     other: DictionaryInfo,
     source: Concept,
     found: Comparison,
-    method: str,
+    shared: Shared,
 ) -> CompareReport:
     indices = [match.index for match in found.matches]
     labels = current_labels(session, other, indices)
@@ -173,7 +100,7 @@ def _report(
     return CompareReport(
         source={"ref": str(source), "label": own.get(source.latents[0])},
         target=other.name,
-        method=method,
+        method=shared.method,
         matches=[
             MatchRow(
                 ref=latent_ref(other.name, match.index),
@@ -195,13 +122,23 @@ def _report(
         beyond_untrained=found.beyond_untrained,
         n_images=found.n_images,
         n_active=found.n_active,
+        untrained_ref=(
+            None
+            if shared.twin is None or found.untrained_index is None
+            else latent_ref(shared.twin.name, found.untrained_index)
+        ),
     )
 
 
 def compare_dictionaries(
-    catalog: Catalog, source: str, target: str, settings: MatchSettings, progress: Progress
+    catalog: Catalog,
+    invocation: Invocation,
+    source: str,
+    target: str,
+    settings: MatchSettings,
+    progress: Progress,
 ) -> DictionaryComparison:
-    """Look for every latent's counterpart, both ways.
+    """Look for every latent's counterpart, both ways, and keep each answer.
 
     Raises:
         SaecliError: as `compare`.
@@ -209,8 +146,8 @@ def compare_dictionaries(
     with catalog.reading() as session:
         info, other = get_dictionary(session, source), get_dictionary(session, target)
         _check_different(info, other)
-        there = Shared.open(session, info, other)
-        back = Shared.open(session, other, info)
+        there = Shared.open(session, info, other, progress)
+        back = Shared.open(session, other, info, progress)
         ways = []
         for first, second, shared in ((info, other, there), (other, info, back)):
             found = find_counterparts(
@@ -221,24 +158,38 @@ def compare_dictionaries(
                 settings=settings,
                 progress=progress,
             )
-            ways.append(_one_way(session, first, second, found))
+            ways.append((shared, found, _one_way(session, first, second, found, shared)))
+    with catalog.writing() as session:
+        for shared, found, way in ways:
+            add_comparisons(
+                session,
+                invocation.id,
+                way,
+                image_set=shared.profile.image_set,
+                settings=asdict(settings) | {"untrained": told_twin(shared.twin)},
+                n_active=found.n_active.tolist(),
+            )
     return DictionaryComparison(
         source=info.name,
         target=other.name,
         method=there.method,
         image_set=there.profile.image_set.name,
-        n_images=there.source.n_images if there.maps is None else there.maps.source.n_images,
-        forward=ways[0],
-        backward=ways[1],
+        n_images=there.n_images,
+        forward=ways[0][2],
+        backward=ways[1][2],
     )
 
 
 def _one_way(
-    session: Session, info: DictionaryInfo, other: DictionaryInfo, found: Counterparts
+    session: Session,
+    info: DictionaryInfo,
+    other: DictionaryInfo,
+    found: Counterparts,
+    shared: Shared,
 ) -> OneWay:
     indices = range(info.n_latents)
     labels = current_labels(session, info, indices)
-    beyond = found.beyond_untrained
+    beyond, beside = found.beyond_untrained, found.untrained_score
     return OneWay(
         source=info.name,
         target=other.name,
@@ -255,8 +206,19 @@ def _one_way(
                 adjusted_p=float(found.adjusted_p[index]),
                 counterpart=found.reason[index] is None,
                 reason=found.reason[index],
+                untrained_score=None if beside is None else _number(beside[index]),
+                beyond_untrained=(
+                    None if beyond is None or found.reason[index] else bool(beyond[index])
+                ),
             )
             for index in indices
             if found.reason[index] != "too_few_active" and found.best[index] >= 0
         ],
+        method=shared.method,
+        n_images=shared.n_images,
+        untrained=None if shared.twin is None else shared.twin.name,
     )
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

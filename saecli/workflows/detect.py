@@ -1,27 +1,25 @@
 """Which latents detect a concept, by masks or by pictures with and without it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saecli.catalog.dictionaries import DictionaryInfo, get_dictionary, untrained_twin
+from saecli.catalog.dictionaries import DictionaryInfo, get_dictionary
 from saecli.catalog.images import record_image_set
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.labels import current_labels
 from saecli.catalog.observations import add_selection
 from saecli.catalog.opening import Catalog
-from saecli.errors import SaecliError
-from saecli.images.sources import ImageSource
 from saecli.progress import Progress
 from saecli.records import DetectedLatent, DetectReport
 from saecli.refs import latent_ref
+from saecli.workflows.examples import Examples
 from saecli.workflows.models import backbone_of, load_dictionary
-from saecli.workflows.pictures import is_built_in, open_pictures, stored_root
-from saecli.workflows.subjects import Masks, Subjects, read_subjects
+from saecli.workflows.pictures import stored_root
+from saecli.workflows.untrained import told_twin, twin_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,77 +33,6 @@ if TYPE_CHECKING:
     from saecli.sae.model import Dictionary
 
 BATCH = 32  # pictures encoded together
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Pictures with the truth about them: of each patch (masks), or of each picture."""
-
-    subjects: Subjects
-    masks: Masks | None
-    positive: NDArray[np.bool_] | None  # (n_images,), without masks
-    name: str
-
-
-def by_masks(
-    images: str,
-    masks: Path | None,
-    class_name: str,
-    n_images: int | None,
-    progress: Progress,
-) -> Examples:
-    """Patches at least half covered by the class, against the other labelled ones.
-
-    Raises:
-        SaecliError: if there are no masks, or they don't have the class.
-    """
-    source = open_pictures(images, progress, n_images=n_images)
-    found = Masks.find(source, masks)
-    if found is None:
-        raise SaecliError(
-            f"there are no masks beside '{images}'",
-            "give --masks, or --positives and --negatives",
-            usage=True,
-        )
-    found.index(class_name)
-    subjects = read_subjects(source, source.files, progress)
-    return Examples(subjects, found, None, class_name)
-
-
-def by_folders(
-    positives: str, negatives: str, n_images: int | None, progress: Progress
-) -> Examples:
-    """Pictures of one set against those of another; one that is in both shows the concept.
-
-    So the negatives may be a folder that holds the positives, too. Copies count once.
-
-    Raises:
-        SaecliError: if one can't be read, or is a built-in set, which shows many concepts.
-    """
-    for spec in (positives, negatives):
-        if is_built_in(spec):
-            raise SaecliError(
-                f"'{spec}' is no concept's pictures",
-                f"give --images {spec} and --class, or folders (saecli demo draws some)",
-                usage=True,
-            )
-    sources = [open_pictures(spec, progress, n_images=n_images) for spec in (positives, negatives)]
-    shown, _, _ = read_subjects(sources[0], sources[0].files, progress).fresh(())
-    known = {info.sha256 for info in shown.infos}
-    others, n_both, _ = read_subjects(sources[1], sources[1].files, progress).fresh(known)
-    if n_both:
-        progress.say(f"{n_both} of the negatives are positives too, and count as these")
-    parts = (shown, others)
-    files = tuple(
-        replace(file, name=f"{part.source.root.name}/{file.name}")
-        for part in parts
-        for file in part.files
-    )
-    both = ImageSource(f"{positives} against {negatives}", sources[0].root.parent, files)
-    infos, skipped = shown.infos + others.infos, shown.skipped + others.skipped
-    subjects = Subjects(both, files, infos, skipped)
-    positive = np.repeat([True, False], [len(shown), len(others)])
-    return Examples(subjects, None, positive, Path(positives).name)
 
 
 def detect_latents(
@@ -128,11 +55,11 @@ def detect_latents(
     """
     with catalog.reading() as session:
         info = get_dictionary(session, dictionary_name)
-        twin = untrained_twin(session, info)
+        twin = twin_of(session, info, progress)
     trained = _Through.of(catalog, info, examples, device, cache, progress)
     found = trained.score(progress)
-    untrained_score, beyond = (
-        (None, None)
+    beside = (
+        None
         if twin is None
         else _beside_untrained(catalog, twin, trained, found, device, cache, progress)
     )
@@ -146,6 +73,9 @@ def detect_latents(
         pictures=subjects.pictures(),
         skipped=[(one.name, one.reason) for one in subjects.skipped],
     )
+    figures = [_figures(found, i) for i in order]
+    if beside is not None:
+        figures[0] |= _stood_beside(beside)
     with catalog.writing() as session:
         add_selection(
             session,
@@ -154,9 +84,7 @@ def detect_latents(
             dictionary=info,
             image_set=image_set,
             class_name=examples.name,
-            latents=[
-                (i, {"f1": float(found.f1[i]), "auroc": float(found.auroc[i])}) for i in order
-            ],
+            latents=zip(order, figures, strict=True),
         )
     with catalog.reading() as session:
         labels = current_labels(session, info, order)
@@ -178,8 +106,9 @@ def detect_latents(
             )
             for i in order
         ],
-        untrained_score=untrained_score,
-        beyond_untrained=beyond,
+        untrained_score=None if beside is None else beside.score,
+        beyond_untrained=None if beside is None else beside.beyond,
+        untrained_ref=None if beside is None else latent_ref(beside.twin.name, beside.latent),
     )
 
 
@@ -263,6 +192,29 @@ class _Through:
             yield x, positive[places]
 
 
+@dataclass(frozen=True)
+class _Beside:
+    """The untrained twin's best latent, its F1, and whether the trained one's is beyond it."""
+
+    twin: DictionaryInfo
+    latent: int
+    score: float
+    beyond: bool
+
+
+def _figures(found: "Detection", latent: int) -> dict[str, Any]:
+    return {"f1": float(found.f1[latent]), "auroc": float(found.auroc[latent])}
+
+
+def _stood_beside(beside: _Beside) -> dict[str, Any]:
+    """What is stored with the best latent of what it stood beside."""
+    return {
+        "untrained": told_twin(beside.twin, beside.latent),
+        "untrained_score": beside.score,
+        "beyond_untrained": beside.beyond,
+    }
+
+
 def _beside_untrained(
     catalog: Catalog,
     twin: DictionaryInfo,
@@ -271,11 +223,11 @@ def _beside_untrained(
     device: str,
     cache: "CacheSettings",
     progress: Progress,
-) -> tuple[float, bool]:
-    """F1 of the untrained twin's best latent, and whether the trained one's is beyond it."""
+) -> _Beside:
     from saecli.experiments.advantage import f1_advantage
 
     untrained = _Through.of(catalog, twin, trained.examples, device, cache, progress)
     other = untrained.score(progress)
     low, _ = f1_advantage(trained.hits(found, progress), untrained.hits(other, progress), seed=0)
-    return float(other.f1.max()), low > 0
+    best = int(other.ranked()[0])
+    return _Beside(twin, best, float(other.f1[best]), low > 0)

@@ -27,7 +27,8 @@ from saecli.records import (
 )
 from saecli.refs import Concept, parse_latent
 from saecli.workflows.arms import arms_of, prefixes_of
-from saecli.workflows.detect import by_folders, by_masks, detect_latents
+from saecli.workflows.detect import detect_latents
+from saecli.workflows.examples import by_folders, by_masks
 from saecli.workflows.family_plans import Choice, Entry, where
 from saecli.workflows.knockout import Ran, publish, register, run_trials
 from saecli.workflows.preparation import Trial, prepare

@@ -88,10 +88,9 @@ def train(
             name=name,
             backbone=backbone,
             layer=2,
-            n_latents=N_LATENTS,
             activation="topk",
             settings={"k": 4},
-            **draft,
+            **{"n_latents": N_LATENTS} | draft,
         )
     with catalog.writing() as session:
         add_training_points(

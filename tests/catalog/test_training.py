@@ -15,6 +15,7 @@ from saecli.catalog.dictionaries import (
     read_checkpoint,
     set_default,
     training_points,
+    untrained_of_other_width,
     untrained_twin,
 )
 from saecli.catalog.labels import add_label, current_labels
@@ -198,6 +199,16 @@ def test_the_untrained_twin_is_found_from_its_original(catalog, content):
     with catalog.reading() as session:
         assert untrained_twin(session, content.clip) == twin
         assert untrained_twin(session, twin) is None
+        assert untrained_of_other_width(session, content.clip) == []
+
+
+def test_an_untrained_dictionary_of_another_width_is_no_twin(catalog, content):
+    with catalog.writing() as session:
+        random = backbone_row(session, content.invocation, "e" * 64, untrained=True)
+    wide = train(catalog, content.invocation, random, "wide", b"wide", untrained=True, n_latents=48)
+    with catalog.reading() as session:
+        assert untrained_twin(session, content.clip) is None
+        assert untrained_of_other_width(session, content.clip) == [wide]
 
 
 def test_a_backbone_is_known_by_its_digest(catalog, content):

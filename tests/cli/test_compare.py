@@ -1,5 +1,9 @@
 """`saecli compare` finds what fires on the same pictures, and says when nothing does."""
 
+import json
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pytest
 import torch
@@ -35,7 +39,7 @@ def patches(saecli, name):
     assert (backbone.grid.rows, backbone.grid.columns) == (4, 4)  # the grid that is compared on
     files = open_pictures(source, SILENT).files
     x = torch.stack([backbone.preprocess(decode(file.path)) for file in files])
-    f = dictionary.encode(backbone.record(x, info.layer).patches)
+    f = dictionary.encode(backbone.record(x, info.layer).patches.half().float())  # as recorded
     return f.flatten(0, 1).T.double().numpy()
 
 
@@ -89,17 +93,71 @@ def test_one_seed_gives_one_answer(saecli_trained):
     assert saecli_trained.json(*args) == saecli_trained.json(*args)
 
 
-def test_an_untrained_twin_stands_beside_every_match(saecli_trained, models, pictures):
-    trained = saecli_trained(
+def train_twin(saecli, models, pictures, latents=48):
+    trained = saecli(
         *("train", "--backbone", f"dinov2:{models['dinov2']}", "--images", pictures),
-        *("--name", "dinov2-untrained", "--untrained", "--latents", "48", "--k", "4"),
+        *("--name", "dinov2-untrained", "--untrained", "--latents", latents, "--k", "4"),
         *("--n-patches", "4000", "--batch", "256", "--layer", "1"),
     )
     assert trained.code == 0, trained.err
-    busiest = saecli_trained.json("show", "clip")["latents"][0]["ref"]
-    found = saecli_trained.json("compare", "--from", busiest, "--to", "dinov2")
-    assert -1 <= found["untrained_score"] <= 1
-    assert found["beyond_untrained"] in (True, False)
+
+
+def best(source, target):
+    """The row of ``target`` that correlates most with ``source``, and its r."""
+    r = np.array([pearsonr(source, row).statistic if row.std() > 0 else -2 for row in target])
+    return int(r.argmax()), float(r.max())
+
+
+def lead(source, first, second):
+    """The lower 95 % limit of r(source, first) − r(source, second), pictures resampled."""
+    maps = [one.reshape(-1, 16) for one in (source, first, second)]
+    rng, found = np.random.default_rng(0), []
+    for _ in range(1000):
+        drawn = rng.integers(0, len(maps[0]), len(maps[0]))
+        x, a, b = (one[drawn].ravel() for one in maps)
+        found.append(np.corrcoef(x, a)[0, 1] - np.corrcoef(x, b)[0, 1])
+    return float(np.quantile(found, 0.025))
+
+
+def test_an_untrained_twin_stands_beside_every_match(saecli_trained, models, pictures):
+    train_twin(saecli_trained, models, pictures)
+    rows = saecli_trained.json("show", "clip", "--top", 12)["latents"]
+    clip, dinov2, twin = (
+        patches(saecli_trained, name) for name in ("clip", "dinov2", "dinov2-untrained")
+    )
+    told = []
+    for ref in (row["ref"] for row in rows):
+        found = saecli_trained.json("compare", "--from", ref, "--to", "dinov2")
+        source = clip[int(ref.split(":")[1])]
+        place, score = best(source, twin)
+        assert found["untrained_ref"] == f"dinov2-untrained:{place}"
+        assert found["untrained_score"] == pytest.approx(score, abs=1e-3)
+        limit = lead(source, dinov2[best(source, dinov2)[0]], twin[place])
+        if abs(limit) > 0.02:  # another resampling does not decide it
+            told.append(found["beyond_untrained"])
+            assert told[-1] == (limit > 0), (ref, limit)
+    assert len(told) > 6
+    out = saecli_trained("compare", "--from", ref, "--to", "dinov2").out
+    assert f"Best of the untrained twin, {found['untrained_ref']}: " in out
+    with closing(sqlite3.connect(saecli_trained.folder / "catalog.db")) as raw:
+        (kept,) = raw.execute("select settings from comparison order by id desc limit 1").fetchone()
+        (sha256,) = raw.execute(
+            "select sha256 from dictionary where name = 'dinov2-untrained'"
+        ).fetchone()
+    assert json.loads(kept)["untrained"] == {
+        "dictionary": "dinov2-untrained",
+        "sha256": sha256,
+        "ref": found["untrained_ref"],
+    }
+
+
+def test_an_untrained_dictionary_of_another_width_is_no_twin_and_is_named(
+    saecli_trained, models, pictures
+):
+    train_twin(saecli_trained, models, pictures, latents=24)
+    outcome = saecli_trained("compare", "--from", "clip:3", "--to", "dinov2", "--json")
+    assert outcome.document["untrained_score"] is None
+    assert "'dinov2-untrained' has 24 latents and 'dinov2' 48" in outcome.err
 
 
 def test_whole_dictionaries_are_compared_both_ways(saecli_trained):
@@ -107,9 +165,28 @@ def test_whole_dictionaries_are_compared_both_ways(saecli_trained):
     for way, source, target in (("forward", "clip", "dinov2"), ("backward", "dinov2", "clip")):
         one = found[way]
         assert (one["source"], one["target"]) == (source, target)
-        assert one["n_comparable"] == len(one["latents"])
+        assert (one["method"], one["n_images"]) == ("pearson_of_patch_maps", 40)
+        active = (signatures(saecli_trained, source) > 0).sum(axis=1)
+        comparable = np.flatnonzero(active >= 20)
+        assert one["n_comparable"] == len(comparable) > 10
+        assert [row["ref"] for row in one["latents"]] == [f"{source}:{i}" for i in comparable]
+        ours, theirs = patches(saecli_trained, source), patches(saecli_trained, target)
+        for row, latent in zip(one["latents"], comparable, strict=True):
+            place, score = best(ours[latent], theirs)
+            assert row["match"] == f"{target}:{place}"
+            assert row["score"] == pytest.approx(score, abs=1e-3)
+            if score < 0.49:
+                assert not row["counterpart"]
         assert one["n_found"] == sum(row["counterpart"] for row in one["latents"])
-    assert saecli_trained("compare", "--from", "clip", "--to", "dinov2").code == 0
+        assert one["share"] == one["n_found"] / len(comparable)
+    rows = {row["ref"]: row for way in ("forward", "backward") for row in found[way]["latents"]}
+    for ref in list(rows)[:3] + list(rows)[-3:]:
+        (match,) = saecli_trained.json("show", ref)["matches"]
+        assert (match["ref"], match["score"]) == (rows[ref]["match"], rows[ref]["score"])
+        assert (match["p_value"], match["reason"]) == (rows[ref]["adjusted_p"], rows[ref]["reason"])
+    table = saecli_trained("compare", "--from", "clip", "--to", "dinov2")
+    assert table.code == 0
+    assert f"{found['forward']['n_comparable']}" in table.out
 
 
 def test_wrong_input(saecli_trained, pictures, tmp_path):

@@ -1,5 +1,6 @@
 """`saecli knockout`, `attribute`, `detect` and `probe`: experiments against controls, on record."""
 
+import json
 import shutil
 import signal
 import sqlite3
@@ -75,8 +76,6 @@ def test_the_document_has_the_keys_that_programs_rely_on(saecli_bench, birds):
 
 def test_the_effect_equals_running_the_whole_network_with_the_edit(saecli_bench, birds, models):
     """An independent computation: the library's own model with a hook that edits the block."""
-    import json
-
     import open_clip
     import torch
     from safetensors import safe_open
@@ -201,11 +200,8 @@ def test_segmentation_tells_what_changed_inside_and_elsewhere(saecli_bench, pict
     assert told.count("95 % interval") >= 2
 
 
-def test_detect_equals_scikit_learn(saecli_bench, birds, models):
-    from sklearn.metrics import roc_auc_score
-
-    args = ("--positives", birds / "test" / JAY, "--negatives", birds / "test" / NUT)
-    found = saecli_bench.json("detect", "clip", *args, "--top", "48")
+def maxima(saecli, birds, name):
+    """(48, n_latents) largest activations on the test pictures, jays first."""
     from saecli.catalog.dictionaries import get_dictionary
     from saecli.catalog.opening import open_catalog
     from saecli.images.sources import open_source
@@ -213,18 +209,26 @@ def test_detect_equals_scikit_learn(saecli_bench, birds, models):
     from saecli.workflows.models import backbone_of, load_dictionary
     from saecli.workflows.subjects import pixel_loader
 
-    with open_catalog(saecli_bench.folder / "catalog.db") as catalog:
+    with open_catalog(saecli.folder / "catalog.db") as catalog:
         with catalog.reading() as session:
-            info = get_dictionary(session, "clip")
+            info = get_dictionary(session, name)
         backbone = backbone_of(info, SILENT)
         dictionary = load_dictionary(catalog, info, "cpu")
     files = [f for s in (JAY, NUT) for f in open_source(birds / "test" / s).files]
     pixels = pixel_loader(backbone, files)(np.arange(48))
     x = backbone.record(pixels, 1).patches.half().float()  # as it is recorded
-    maxima = dictionary.encode(x).amax(dim=1).numpy()
+    return dictionary.encode(x).amax(dim=1).numpy()
+
+
+def test_detect_equals_scikit_learn(saecli_bench, birds):
+    from sklearn.metrics import roc_auc_score
+
+    args = ("--positives", birds / "test" / JAY, "--negatives", birds / "test" / NUT)
+    found = saecli_bench.json("detect", "clip", *args, "--top", "48")
+    seen = maxima(saecli_bench, birds, "clip")
     truth = np.repeat([1, 0], 24)
     for row in found["latents"]:
-        column = maxima[:, int(row["ref"].split(":")[1])]
+        column = seen[:, int(row["ref"].split(":")[1])]
         assert row["auroc"] == pytest.approx(roc_auc_score(truth, column), abs=1e-9)
 
 
@@ -325,15 +329,42 @@ def test_a_latent_that_never_fires_there(saecli_bench, birds):
 
 
 def test_a_detector_stands_beside_the_untrained_twin_s_best(saecli_bench, models, pictures, birds):
-    trained = saecli_bench(
-        *("train", "--backbone", f"clip:{models['clip']}", "--images", pictures, "--untrained"),
-        *("--name", "clip-untrained", "--latents", "48", "--k", "4", "--n-patches", "4000"),
-        *("--batch", "256", "--layer", "1"),
-    )
-    assert trained.code == 0, trained.err
+    from sklearn.metrics import f1_score
+
+    train = ("train", "--backbone", f"clip:{models['clip']}", "--images", pictures, "--untrained")
+    small = ("--k", "4", "--n-patches", "4000", "--batch", "256", "--layer", "1")
     sets = ("--positives", birds / "test" / JAY, "--negatives", birds / "test" / NUT)
+    done = saecli_bench(*train, *small, "--name", "clip-narrow", "--latents", "24")
+    assert done.code == 0, done.err
+    outcome = saecli_bench("detect", "clip", *sets, "--json")
+    assert outcome.document["untrained_score"] is None, "of another width it is no twin"
+    assert "'clip-narrow' has 24 latents and 'clip' 48" in outcome.err
+    done = saecli_bench(*train, *small, "--name", "clip-untrained", "--latents", "48")
+    assert done.code == 0, done.err
     found = saecli_bench.json("detect", "clip", *sets)
-    twin = saecli_bench.json("detect", "clip-untrained", *sets, "--top", "1")
-    assert found["untrained_score"] == twin["latents"][0]["f1"]
-    assert found["beyond_untrained"] in (True, False)
-    assert twin["untrained_score"] is None
+    (twin,) = saecli_bench.json("detect", "clip-untrained", *sets, "--top", "1")["latents"]
+    assert found["untrained_score"] == twin["f1"]
+    assert found["untrained_ref"] == twin["ref"]
+    truth = np.repeat([1, 0], 24)
+    called = []
+    for name, row in (("clip", found["latents"][0]), ("clip-untrained", twin)):
+        column = maxima(saecli_bench, birds, name)[:, int(row["ref"].split(":")[1])]
+        called.append(column >= row["threshold"] - 1e-6)
+        assert f1_score(truth, called[-1]) == pytest.approx(row["f1"])
+    rng, lead = np.random.default_rng(0), []
+    for _ in range(500):
+        drawn = rng.integers(0, 48, 48)
+        lead.append(np.subtract(*(f1_score(truth[drawn], one[drawn]) for one in called)))
+    limit = np.quantile(lead, 0.025)
+    assert abs(limit) > 0.02, "another resampling would not decide otherwise"
+    assert found["beyond_untrained"] == (limit > 0)
+    with closing(sqlite3.connect(saecli_bench.folder / "catalog.db")) as raw:
+        kept = raw.execute(
+            "select figures from selected_latent where selection_id = 2 order by rank"
+        ).fetchall()
+    first, second = (json.loads(row[0]) for row in kept[:2])
+    assert first["untrained"]["ref"] == twin["ref"]
+    assert len(first["untrained"]["sha256"]) == 64
+    assert first["untrained_score"] == twin["f1"]
+    assert first["beyond_untrained"] == found["beyond_untrained"]
+    assert set(second) == {"f1", "auroc"}

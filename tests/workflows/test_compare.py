@@ -9,7 +9,7 @@ from saecli.catalog.creation import create_catalog
 from saecli.catalog.images import record_image_set
 from saecli.catalog.opening import open_catalog
 from saecli.catalog.profiling import store_profile
-from saecli.workflows.compare import Shared
+from saecli.workflows.patterns import Shared
 from tests.catalog.content import N_IMAGES, backbone_row, pictures, random_arrays, train
 
 

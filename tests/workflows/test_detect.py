@@ -7,7 +7,7 @@ from PIL import Image
 
 from saecli.errors import SaecliError
 from saecli.progress import SILENT
-from saecli.workflows.detect import by_folders
+from saecli.workflows.examples import by_folders
 
 
 @pytest.fixture
