@@ -148,6 +148,29 @@ def _encoded(data: bytes) -> tuple[bytes, str]:
     return (packed, "zlib") if len(packed) < 0.9 * len(data) else (data, "raw")
 
 
+def read_artifact_file(path: Path, sha256: str, kind: str, name: str) -> bytes:
+    """The bytes of a file in the folder of the catalog ``name``, verified.
+
+    Raises:
+        SaecliError: if it is missing or damaged.
+    """
+    what = f"the {kind} {sha256[:12]} of {name}"
+    remedy = "copy it from a backup; nothing was changed here"
+    data = _read_file(path, what, remedy)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise SaecliError(f"{what} is damaged", remedy)
+    return data
+
+
+def write_artifact_file(path: Path, data: bytes, sha256: str) -> None:
+    """Keep bytes as a file in the catalog's folder, whole or not at all.
+
+    Raises:
+        SaecliError: if the disk is full or the folder can't be written to.
+    """
+    _write_whole(path, data, sha256)
+
+
 def _read_file(path: Path, what: str, remedy: str) -> bytes:
     try:
         return path.read_bytes()

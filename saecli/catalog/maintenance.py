@@ -2,27 +2,31 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from saecli.catalog.artifacts import artifact_problems, find_unreferenced
+from saecli.catalog.artifacts import DRAFT_SECONDS, artifact_problems, find_unreferenced
 from saecli.catalog.connections import connect
 from saecli.catalog.dictionaries import default_name
 from saecli.catalog.example import copy_catalog, copy_database, read_meta
-from saecli.catalog.failures import sentence
+from saecli.catalog.failures import sentence, translated
 from saecli.catalog.location import catalog_path, files_folder, shown
 from saecli.catalog.opening import Catalog, silent
 from saecli.catalog.schema import SCHEMA, check_file, check_schema, read_schema
 from saecli.catalog.tables import (
+    Artifact,
+    Comparison,
     Dictionary,
     Experiment,
+    Hypothesis,
     Image,
     ImageSet,
     Invocation,
@@ -44,7 +48,9 @@ _COUNTED = {
     "labels": Label,
     "observations": Observation,
     "probes": Probe,
+    "hypotheses": Hypothesis,
     "experiments": Experiment,
+    "comparisons": Comparison,
     "invocations": Invocation,
 }
 
@@ -80,6 +86,17 @@ class UpgradeReport:
     from_schema: int
     to_schema: int
     backup: str | None
+
+
+@dataclass(frozen=True)
+class VacuumReport:
+    """How much room a catalog and its files took before and after, in bytes, and what went."""
+
+    path: str
+    size_before: int
+    size_after: int
+    n_artifacts: int
+    n_files: int
 
 
 @dataclass(frozen=True)
@@ -151,6 +168,33 @@ def backup(catalog: Catalog, out: Path) -> BackupReport:
     files = _files(files_folder(out))
     size = out.stat().st_size + sum(path.stat().st_size for path in files)
     return BackupReport(str(out), size, len(files))
+
+
+def vacuum(catalog: Catalog) -> VacuumReport:
+    """Give room back: remove artifacts and files that nothing uses, and pack the catalog's file.
+
+    A file that is younger than an hour stays: a job may be about to name it.
+
+    Raises:
+        SaecliError: if others keep the catalog in use, or the disk has no room for the copy that
+            SQLite packs it in.
+    """
+    before = catalog.path.stat().st_size + sum(p.stat().st_size for p in _files(catalog.files))
+    with catalog.writing() as session:
+        unused = find_unreferenced(session)
+        for one in unused.artifacts:
+            session.execute(delete(Artifact).where(Artifact.id == one.id))
+    # What those rows named is unreferenced now, too.
+    with catalog.reading() as session:
+        files = find_unreferenced(session).files
+    old = [path for path in files if time.time() - path.stat().st_mtime > DRAFT_SECONDS]
+    for path in old:
+        path.unlink(missing_ok=True)
+    with translated(catalog.name), closing(connect(catalog.path, write=True)) as connection:
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    after = catalog.path.stat().st_size + sum(p.stat().st_size for p in _files(catalog.files))
+    return VacuumReport(str(catalog.path), before, after, len(unused.artifacts), len(old))
 
 
 def upgrade(

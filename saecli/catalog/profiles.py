@@ -35,7 +35,7 @@ def current_profile(
         select(Profile)
         .join(ImageSet, Profile.image_set_id == ImageSet.id)
         .where(Profile.dictionary_id == dictionary.id, Profile.published)
-        .order_by(Profile.id.desc())
+        .order_by(Profile.created.desc(), Profile.id.desc())
     )
     if image_set is not None:
         chosen = chosen.where(ImageSet.name == image_set)
@@ -55,7 +55,7 @@ def profile_over(
             Profile.published,
             ImageSet.digest == pictures.digest,
         )
-        .order_by(Profile.id.desc())
+        .order_by(Profile.created.desc(), Profile.id.desc())
         .limit(1)
     )
     return None if row is None else profile_info(session, row)
@@ -94,7 +94,7 @@ def shared_profiles(
             select(Profile, ImageSet.digest, ImageSet.name)
             .join(ImageSet, Profile.image_set_id == ImageSet.id)
             .where(Profile.dictionary_id == dictionary.id, Profile.published)
-            .order_by(Profile.id)
+            .order_by(Profile.created, Profile.id)
         ).all()
         over[dictionary.id] = {digest: profile for profile, digest, _ in rows}
         names[dictionary.id] = [name for _, _, name in rows]
@@ -110,7 +110,7 @@ def shared_profiles(
             f"the two dictionaries were profiled on different pictures ({sets[0]}, {sets[1]})",
             f"profile them on the same: saecli profile {lacking.name} --images {common}",
         )
-    newest = max(shared, key=lambda digest: over[first.id][digest].id)
+    newest = max(shared, key=lambda digest: over[first.id][digest].created)
     return (
         profile_info(session, over[first.id][newest]),
         profile_info(session, over[second.id][newest]),

@@ -57,6 +57,32 @@ def backup(
     output.emit(done, as_json=as_json, table=facts_table)
 
 
+def merge(
+    other: Annotated[Path, typer.Argument(help="The other catalog.", show_default=False)],
+    catalog: options.Catalog = None,
+    as_json: options.Json = False,
+) -> None:
+    """Bring in what another catalog has: dictionaries, labels, experiments, all of it."""
+    from saecli.catalog.merging.merge import merge as merge_catalogs
+    from saecli.catalog.schema import read_schema
+    from saecli.render.catalog_tables import merge_table
+
+    read_schema(other)  # a wrong name is told before anything is recorded
+    with runs.recorded(catalog, "catalog merge", {"other": str(other)}, create=True) as (opened, _):
+        done = merge_catalogs(opened, other)
+    output.emit(done, as_json=as_json, table=merge_table)
+
+
+def vacuum(catalog: options.Catalog = None, as_json: options.Json = False) -> None:
+    """Give room back: drop what nothing uses, and pack the catalog's file."""
+    from saecli.catalog import maintenance
+    from saecli.render.catalog_tables import facts_table
+
+    with runs.recorded(catalog, "catalog vacuum", {}) as (opened, _):
+        done = maintenance.vacuum(opened)
+    output.emit(done, as_json=as_json, table=facts_table)
+
+
 def relocate(
     folder: Annotated[Path, typer.Argument(help="Where the pictures are.", show_default=False)],
     catalog: options.Catalog = None,

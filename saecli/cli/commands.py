@@ -129,6 +129,12 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry("search", "search:search", LOOK, "Find latents by the words of their labels."),
     Entry(
+        "similar",
+        "similar:similar",
+        LOOK,
+        "List the latents of the same dictionary that fire alike, fire together or write alike.",
+    ),
+    Entry(
         "report",
         "report:report",
         LOOK,
@@ -170,6 +176,18 @@ COMMANDS: tuple[Entry, ...] = (
         "catalog:backup",
         CATALOG,
         "Copy a catalog with its folder of files, also while others write.",
+    ),
+    Entry(
+        "catalog merge",
+        "catalog:merge",
+        CATALOG,
+        "Bring in what another catalog has: dictionaries, labels, experiments, all of it.",
+    ),
+    Entry(
+        "catalog vacuum",
+        "catalog:vacuum",
+        CATALOG,
+        "Give room back: drop what nothing uses, and pack the catalog's file.",
     ),
     Entry(
         "catalog relocate",

@@ -34,6 +34,7 @@ from saecli.records.labels import (
     LabelConflict,
     LabelsExportReport,
     LabelsImportReport,
+    MergeReport,
     SkippedRow,
     StandingLabel,
 )
@@ -120,6 +121,7 @@ __all__ = [
     "LabelsExportReport",
     "LabelsImportReport",
     "MatchRow",
+    "MergeReport",
     "OneWay",
     "ProbeGridPoint",
     "ProbeList",

@@ -1,4 +1,4 @@
-"""What the commands on many labels report."""
+"""What the commands on many labels, and on two catalogs, report."""
 
 from dataclasses import dataclass, field
 
@@ -52,3 +52,20 @@ class LabelsImportReport:
     n_closed: int
     conflicts: list[LabelConflict] = field(default_factory=list)
     skipped: list[SkippedRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What came from another catalog.
+
+    ``added`` counts rows by kind; ``renamed`` tells the new name of what clashed (`dictionary
+    clip`: `clip-2`); ``conflicts`` are latents for which several people's labels hold.
+    """
+
+    catalog_id: str
+    other: str
+    other_id: str
+    added: dict[str, int]
+    n_files: int
+    renamed: dict[str, str] = field(default_factory=dict)
+    conflicts: list[LabelConflict] = field(default_factory=list)

@@ -5,8 +5,9 @@ from dataclasses import fields, is_dataclass
 from rich.console import RenderableType
 from rich.text import Text
 
-from saecli.records import as_json
+from saecli.records import MergeReport, as_json
 from saecli.render import parts
+from saecli.render.label_tables import conflicts_table
 
 
 def facts_table(report: object) -> RenderableType:
@@ -21,6 +22,19 @@ def facts_table(report: object) -> RenderableType:
         for name, value in _lines(field.name.replace("_", " "), getattr(report, field.name)):
             table.add_row(name, Text(value))
     return table
+
+
+def merge_table(report: MergeReport) -> RenderableType:
+    """What came from another catalog, under which names, and which labels differ."""
+    came = [
+        f"{number:,} {kind.replace('_', ' ')}"
+        for kind, number in report.added.items()
+        if number and kind not in ("invocations", "backbones")
+    ]
+    head = Text(f"{report.other}: ").append(", ".join(came) or "nothing that is not here already")
+    names = [f"its {old} is {new} here" for old, new in report.renamed.items()]
+    renamed = Text("\n".join(names), style=parts.OPEN) if names else None
+    return parts.stack(head, renamed, conflicts_table(report.conflicts))
 
 
 def _lines(name: str, value: object) -> list[tuple[str, str]]:

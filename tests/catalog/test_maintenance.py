@@ -12,7 +12,7 @@ from saecli.catalog import artifacts, creation, maintenance, schema
 from saecli.catalog.dictionaries import get_dictionary, read_checkpoint
 from saecli.catalog.images import Picture, image_ids, members, record_image_set
 from saecli.catalog.labels import add_label, current_labels
-from saecli.catalog.maintenance import backup, check, info, upgrade
+from saecli.catalog.maintenance import backup, check, info, upgrade, vacuum
 from saecli.catalog.opening import open_catalog
 from saecli.catalog.relocation import relocate
 from saecli.errors import SaecliError
@@ -135,6 +135,26 @@ def test_a_backup_that_fails_leaves_nothing(large):
     with pytest.raises(SaecliError, match=r"the file catalog\.files/.* is missing; see what else"):
         backup(large, Path("copy.db"))
     assert not any("copy" in str(path) for path in Path().rglob("*") if path.is_file())
+
+
+def test_a_vacuum_drops_what_nothing_uses_and_keeps_the_rest(large, content):
+    with large.begin("x", []) as invocation, large.writing() as session:
+        artifacts.store_artifact(session, invocation.id, os.urandom(900), "checkpoint")
+        artifacts.store_artifact(session, invocation.id, os.urandom(500_000), "checkpoint")
+    used, unused = sorted(Path("catalog.files").rglob("?" * 64), key=lambda p: p.stat().st_size)
+    fresh = Path("catalog.files/ab") / ("ab" + "0" * 62)
+    fresh.parent.mkdir(exist_ok=True)
+    fresh.write_bytes(b"a job is about to name it")
+    for path in (used, unused):
+        os.utime(path, (1, 1))
+    report = vacuum(large)
+    assert (report.n_artifacts, report.n_files) == (2, 1)
+    assert report.size_before - report.size_after >= 500_000
+    assert (used.exists(), unused.exists(), fresh.exists()) == (True, False, True)
+    with large.reading() as session:
+        assert check(session).ok
+        assert len(read_checkpoint(session, get_dictionary(session, "large"))) == 2000
+    assert vacuum(large).n_artifacts == 0
 
 
 def test_a_catalog_and_its_folder_move_together(large, tmp_path):
