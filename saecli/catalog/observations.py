@@ -15,6 +15,7 @@ from saecli.catalog.queries import insert_rows
 from saecli.catalog.tables import (
     Dictionary,
     Image,
+    Invocation,
     Latent,
     Member,
     Observation,
@@ -25,16 +26,22 @@ from saecli.catalog.tables import (
 from saecli.records import ImageRef
 from saecli.refs import Concept
 
+EXPLAINED = "explained"  # of an inspection's settings: which prediction was explained
+
 
 @dataclass(frozen=True)
 class ObservationInfo:
-    """What `inspect` saw; latents are (index, summed activation), strongest first."""
+    """What `inspect` saw; latents are (index, summed activation), strongest first.
+
+    ``explained`` is the prediction that it explained, if any: probe, class, against, latent.
+    """
 
     number: int
     image: ImageRef
     dictionary: str
     patches: tuple[int, ...]
     latents: tuple[tuple[int, float], ...]
+    explained: dict[str, Any] | None = None
 
 
 def add_observation(
@@ -86,15 +93,16 @@ def add_observation(
 def last_observation(session: Session) -> ObservationInfo | None:
     """The newest observation, or None."""
     row = session.execute(
-        select(Observation, Image.path, Dictionary.name)
+        select(Observation, Image.path, Dictionary.name, Invocation.settings)
         .join(Image, Observation.image_id == Image.id)
+        .join(Invocation, Observation.invocation_id == Invocation.id)
         .join(Dictionary, Observation.dictionary_id == Dictionary.id)
         .order_by(Observation.id.desc())
         .limit(1)
     ).first()
     if row is None:
         return None
-    observation, path, name = row
+    observation, path, name, settings = row
     latents = session.execute(
         select(Latent.number, ObservedLatent.activation)
         .join(Latent, ObservedLatent.latent_id == Latent.id)
@@ -107,6 +115,7 @@ def last_observation(session: Session) -> ObservationInfo | None:
         name,
         tuple(observation.patches),
         tuple((number, activation) for number, activation in latents),
+        settings.get(EXPLAINED),
     )
 
 

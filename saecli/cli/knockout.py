@@ -92,7 +92,7 @@ def knockout(
         if committed is None:
             plan = of.completed(
                 plan,
-                expect=expect,
+                expect=expect or plan.expect,
                 value=value,
                 scope=scope,
                 doses=doses,

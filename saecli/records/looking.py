@@ -32,7 +32,7 @@ class ExplanationReport:
     ``rank_correlation`` is Spearman's between attribution and effect over the ``n_checked``
     latents that were really knocked out, of ``n_active``; ``strongest`` is the one of them that
     lowered the margin most, and ``strongest_rank`` its rank by attribution, from 1; ``grad_cam``
-    has a value per patch, the largest 1.
+    has a value per patch, the largest 1; ``next_command`` tests the strongest on other pictures.
     """
 
     probe: str
@@ -46,6 +46,7 @@ class ExplanationReport:
     strongest: str | None
     strongest_rank: int | None
     grad_cam: list[float]
+    next_command: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ Shares = dict[str, float | None]
 Limits = dict[str, list[float] | None]
 
 
-def effects(report: KnockoutReport) -> RenderableType:
+def effects(report: KnockoutReport) -> RenderableType | None:
     """Each kind's effect on one axis, with the smallest effect of interest."""
+    if report.effect is None:  # stored as null: an earlier saecli let a picture in without patches
+        return None
     drawn: dict[str, Any] = report.extras.get("control_effects", {})
     rows = [
         Row(

@@ -95,6 +95,9 @@ def _checked(report: InspectReport) -> RenderableType | None:
         Text("Change of the margin, in nats, if a latent is set to 0: by its slope, and done."),
         Text(f"Rank correlation of the two {figure(told.rank_correlation)} over {latents}{of}."),
         _missed(report, told),
+        None
+        if told.next_command is None
+        else Text(f"test it on other pictures: {told.next_command}", style=parts.QUIET),
     )
 
 

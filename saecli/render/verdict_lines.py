@@ -28,7 +28,7 @@ def verdict_lines(report: KnockoutReport) -> RenderableType:
 def verdict_reasons(report: KnockoutReport) -> list[tuple[bool, str]]:
     """What the verdict rests on: whether it speaks for the hypothesis, and in words."""
     bound = -abs(report.smallest_effect)
-    low, high = report.ci
+    low, high = (float("nan") if end is None else end for end in report.ci)  # null where no number
     if low > bound:
         lies, beyond = "lies wholly inside" if high < -bound else "does not reach", False
     elif high < bound:

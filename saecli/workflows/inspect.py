@@ -1,6 +1,6 @@
 """What a picture's patches activate, and what a prediction for it rests on; kept and reported."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,14 @@ from saecli.catalog.dictionaries import DictionaryInfo, default_dictionary, get_
 from saecli.catalog.images import Picture, add_image
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.latents import exemplars, summaries
-from saecli.catalog.observations import add_observation
+from saecli.catalog.observations import EXPLAINED, add_observation
 from saecli.catalog.opening import Catalog
 from saecli.progress import Progress
 from saecli.records import ExplanationReport, ImageRef, InspectedLatent, InspectReport
 from saecli.refs import latent_ref
 from saecli.workflows.explain import Question, explain_picture, open_question
 from saecli.workflows.models import backbone_of, load_dictionary
+from saecli.workflows.observed import command_to_test
 from saecli.workflows.pictures import picture_path
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ def inspect_image(
         explained, told = explain_picture(
             asked, backbone, loaded, output, chosen, top=top, progress=progress
         )
+        told = replace(told, next_command=command_to_test(info, told))
+        invocation.resolve(invocation.settings | {EXPLAINED: _explained(told)})
         ranks = explained.listed(top)
         shown = [explained.ranked[rank] for rank in ranks]
     seen = Seen.of(backbone, image, chosen, f, shown)
@@ -155,6 +158,16 @@ def inspect_image(
         explanation=told,
     )
     return report, seen
+
+
+def _explained(told: ExplanationReport) -> dict[str, str | None]:
+    """What a later `knockout` without arguments takes from here."""
+    return {
+        "probe": told.probe,
+        "class": told.class_,
+        "against": told.against,
+        "latent": told.strongest,
+    }
 
 
 def _keep(

@@ -5,19 +5,14 @@ runs, and judged together: ``prepare`` (see ``preparation``), :func:`register`, 
 :meth:`Ran.report`, :func:`publish`. :func:`knock_out` takes them all for one plan.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saecli.catalog.experiments import (
-    begin_experiment,
-    earlier_on_pictures,
-    publish_experiment,
-    unfinished_experiment,
-)
+from saecli.catalog.experiments import earlier_on_pictures, publish_experiment
 from saecli.catalog.hypotheses import (
     HypothesisInfo,
     add_hypothesis,
@@ -29,11 +24,11 @@ from saecli.catalog.hypotheses import (
 )
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
-from saecli.catalog.trials import add_trials, read_trials
-from saecli.errors import Interrupted
-from saecli.progress import Progress, Task
+from saecli.errors import Interrupted, SaecliError
+from saecli.progress import Progress
 from saecli.records import KnockoutReport, as_json
 from saecli.workflows.arms import arms_of, prefixes_of
+from saecli.workflows.kept_trials import begin_or_resume, keeper
 from saecli.workflows.plans import Plan
 from saecli.workflows.preparation import Trial, prepare
 from saecli.workflows.shelf import Shelf
@@ -53,7 +48,8 @@ class Ran:
         experiment: its number.
         rows: (kind, number) of each row of the figures.
         target: the edit.
-        figures: of the pictures with the class, by position.
+        figures: of the pictures with the class, by position. A picture that was chosen by a
+            prediction for its patches, of which the run itself saw none, is left out.
         without: changes of the margin on pictures without it, (n,) in nats (classification).
         n_earlier: other hypotheses about the class judged on some of the pictures before.
     """
@@ -66,6 +62,12 @@ class Ran:
     figures: "dict[int, Figures]"
     without: NDArray[np.float64]
     n_earlier: int
+
+    @property
+    def groups(self) -> tuple[str, ...] | None:
+        """Of each picture of the figures, where the plan has groups."""
+        groups = self.trial.groups
+        return None if groups is None else tuple(groups[i] for i in sorted(self.figures))
 
     def report(self) -> KnockoutReport:
         """Apply the plan's rule."""
@@ -184,7 +186,7 @@ def run_trials(
         prefixes = prefixes_of(trial, trial.subjects.files)
         made = prefixes, arms_of(catalog, trial, prefixes)
     prefixes, arms = made
-    experiment, figures = _begin(catalog, invocation, hypothesis, trial, arms)
+    experiment, figures = begin_or_resume(catalog, invocation, hypothesis, trial, arms)
     n = len(trial.subjects)
     total = n + len(trial.without)
     try:
@@ -194,7 +196,7 @@ def run_trials(
                 trial.bench,
                 arms,
                 prefixes,
-                on_pictures=_keeper(catalog, experiment, figures, task),
+                on_pictures=keeper(catalog, experiment, figures, task),
                 regions=trial.regions,
                 twins=None if trial.twins is None else prefixes_of(trial, trial.twins),
                 done={position for position in figures if position < n},
@@ -203,7 +205,7 @@ def run_trials(
                 trial.bench,
                 arms[:1],
                 prefixes_of(trial, trial.without.files),
-                on_pictures=_keeper(catalog, experiment, figures, task, first=n),
+                on_pictures=keeper(catalog, experiment, figures, task, first=n),
                 done={position - n for position in figures if position >= n},
             )
     except KeyboardInterrupt:
@@ -221,6 +223,13 @@ def run_trials(
             class_name=trial.plan.class_name,
             image_ids=trial.image_ids,
         )
+    # A last bit decides between two classes, and passes of another shape differ in it.
+    seen = {position: figures[position] for position in range(n) if figures[position]["n_target"]}
+    if not seen:
+        raise SaecliError(
+            f"no patch of the pictures is predicted '{trial.plan.class_name}' with certainty",
+            "give pictures that show it more clearly, or masks",
+        )
     without = [figures[i]["margin"][target] - figures[i]["margin"][0] for i in range(n, total)]
     return Ran(
         experiment,
@@ -228,7 +237,7 @@ def run_trials(
         trial,
         tuple(rows(arms)),
         arms[0],
-        {position: figures[position] for position in range(n)},
+        seen,
         np.array(without, dtype=np.float64),
         n_earlier,
     )
@@ -247,48 +256,3 @@ def publish(catalog: Catalog, reports: Sequence[KnockoutReport]) -> None:
                 p_value=report.p_value,
                 report=as_json(report),
             )
-
-
-def _begin(
-    catalog: Catalog,
-    invocation: Invocation,
-    hypothesis: HypothesisInfo,
-    trial: Trial,
-    arms: "Sequence[Arm]",
-) -> "tuple[int, dict[int, Figures]]":
-    """The experiment's number, and what an interrupted run of it has by position."""
-    image_ids = [*trial.image_ids, *trial.without_ids]
-    described = [(arm.kind, arm.description) for arm in arms]
-    with catalog.writing() as session:
-        found = unfinished_experiment(
-            session, hypothesis.number, image_ids=image_ids, arms=described
-        )
-        if found is None:
-            return begin_experiment(
-                session,
-                invocation.id,
-                hypothesis=hypothesis.number,
-                seed=trial.plan.seed,
-                image_ids=image_ids,
-                arms=described,
-            ), {}
-    with catalog.reading() as session:
-        trials = read_trials(session, found)
-    return found, {one.position: one.figures for one in trials if one.figures is not None}
-
-
-def _keeper(
-    catalog: Catalog,
-    experiment: int,
-    figures: "dict[int, Figures]",
-    task: Task,
-    first: int = 0,
-) -> "Callable[[dict[int, Figures]], None]":
-    def keep(found: "dict[int, Figures]") -> None:
-        placed = {first + position: one for position, one in found.items()}
-        with catalog.writing() as session:
-            add_trials(session, experiment, placed.items())
-        figures.update(placed)
-        task.advance(len(placed))
-
-    return keep

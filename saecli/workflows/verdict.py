@@ -41,7 +41,7 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
     trial, plan, rule = ran.trial, ran.trial.plan, ran.trial.plan.rule
     results = Results.of(ran.rows, ran.figures)
     segmentation = trial.bench.probe.task == "segmentation"
-    without_groups = trial.groups if segmentation else trial.without_groups
+    without_groups = ran.groups if segmentation else trial.without_groups
     judged = judge(
         results.margins("baseline")[:, 0],
         results.margins("target")[:, 0],
@@ -49,7 +49,7 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
         results.changes_without() if segmentation else ran.without,
         seed=plan.seed,
         rule=rule,
-        groups=trial.groups,
+        groups=ran.groups,
         groups_without=without_groups,
         adjusted_p=None if place is None else place.holm_p,
     )
@@ -74,18 +74,18 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
         changed=changed(results, "target") if segmentation else None,
         controls={kind: _control(results, kind, judged, plan, segmentation) for kind in CONTROLS},
         zero_edit={"max_abs_difference": results.zero_difference()},
-        ceiling=ceiling(results, plan, trial.groups),
+        ceiling=ceiling(results, plan, ran.groups),
         specificity=_specificity(judged, plan, without_groups),
         verdict=judged.verdict,
         before=_probabilities(results, trial, 0),
         after=_probabilities(results, trial, 1),
-        arms=arm_reports(results, plan, segmentation, trial.groups),
-        doses=dose_reports(results, plan, segmentation, trial.groups, judged.smallest_effect),
+        arms=arm_reports(results, plan, segmentation, ran.groups),
+        doses=dose_reports(results, plan, segmentation, ran.groups, judged.smallest_effect),
         family=place,
         labels=trial.labels,
         n_excluded_by_group=trial.n_excluded_by_group,
-        flipped_ci=flipped_ci(results, "target", plan, trial.groups)[0],
-        changed_ci=(changed_ci(results, "target", plan, trial.groups)[0] if segmentation else None),
+        flipped_ci=flipped_ci(results, "target", plan, ran.groups)[0],
+        changed_ci=(changed_ci(results, "target", plan, ran.groups)[0] if segmentation else None),
         replaces=ran.hypothesis.replaces,
         n_earlier=ran.n_earlier,
         extras={

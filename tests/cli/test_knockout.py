@@ -1,6 +1,7 @@
 """`saecli knockout`, `attribute`, `detect` and `probe`: experiments against controls, on record."""
 
 import json
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -200,6 +201,37 @@ def test_segmentation_tells_what_changed_inside_and_elsewhere(saecli_bench, pict
     assert told.count("95 % interval") >= 2
 
 
+def test_a_picture_whose_patches_the_run_sees_otherwise_takes_no_part(saecli_bench):
+    """Without masks a picture is chosen by a prediction, which a last bit can decide otherwise."""
+    from saecli.catalog.opening import open_catalog
+    from saecli.catalog.trials import add_trials, read_trials
+
+    write_pictures(saecli_bench.folder / "other", 40, 11)
+    shutil.rmtree(saecli_bench.folder / "other" / "masks")
+    busiest = saecli_bench.json("show", "dinov2")["latents"][0]["ref"]
+    args = ("knockout", busiest, "--images", "other", "--probe", "ground", "--class", "sky")
+    whole = saecli_bench.json(*args, "--controls", "19")
+    assert whole["extras"]["by_prediction"] is True
+    with closing(sqlite3.connect(saecli_bench.folder / "catalog.db")) as raw, raw:
+        raw.execute("update experiment set verdict = null, report = null")
+    with open_catalog(saecli_bench.folder / "catalog.db", write=True) as catalog:
+        with catalog.reading() as session:
+            trials = read_trials(session, 1)
+        figures = {name: array.copy() for name, array in trials[3].figures.items()}
+        for name in ("n_target", "n_a", "left", "gained", "changed_target"):
+            figures[name][:] = 0
+        figures["margin"][:] = np.nan
+        with catalog.writing() as session:
+            add_trials(session, 1, [(3, figures)])
+    again = saecli_bench.json(*args, "--controls", "19")
+    assert (again["experiment"], again["n_images"]) == (1, whole["n_images"] - 1)
+    changes = [t.figures["margin"][2] - t.figures["margin"][0] for t in trials if t.position != 3]
+    assert again["effect"] == pytest.approx(np.mean(changes), abs=1e-12)
+    shown = saecli_bench.json("show", "experiment:1")["trials"][3]
+    assert (shown["before"], shown["after"]) == (None, None)
+    assert saecli_bench("show", "experiment:1").code == 0
+
+
 def maxima(saecli, birds, name):
     """(48, n_latents) largest activations on the test pictures, jays first."""
     from saecli.catalog.dictionaries import get_dictionary
@@ -233,14 +265,32 @@ def test_detect_equals_scikit_learn(saecli_bench, birds):
 
 
 def test_without_arguments_it_tests_the_last_observation(saecli_bench, birds):
-    picture = birds / "choose" / JAY / "000002.png"
+    picture = birds / "choose" / NUT / "000002.png"
     seen = saecli_bench.json("inspect", picture, "--patches", "5-10")
-    outcome = saecli_bench("knockout", "--images", birds / "test", "--controls", "19", "--json")
-    if outcome.code == 0:
-        assert outcome.document["latents"] == [seen["latents"][0]["ref"]]
-        assert outcome.document["class"] in (JAY, NUT)
-    else:  # the class that a random network predicts may not be told apart
-        assert "never fire" in outcome.sentence
+    (found,) = [saecli_bench.json("knockout", "--images", birds / "test", "--controls", "19")]
+    assert found["latents"] == [seen["latents"][0]["ref"]]
+    explained = saecli_bench.json("inspect", picture, "--explain")["explanation"]
+    assert found["class"] == explained["class"]
+    plan = saecli_bench.json("show", "hypothesis:1")
+    assert (plan["probe"], plan["plan"]["expect"]) == ("species", None)
+
+
+def test_after_an_explanation_it_tests_what_was_explained(saecli_bench, birds):
+    """Not the default probe's prediction, but the probe and the two classes that were named."""
+    picture = birds / "choose" / JAY / "000002.png"
+    asked = ("--explain", "--probe", "species", "--class", NUT, "--against", JAY)
+    told = saecli_bench.json("inspect", picture, *asked)["explanation"]
+    assert told["next_command"] is not None
+    assert f"saecli knockout {told['strongest']} --images " in told["next_command"]
+    words = shlex.split(told["next_command"])
+    assert words[-6:] == ["--probe", "species", "--class", NUT, "--expect", JAY]
+    assert told["next_command"] in saecli_bench("inspect", picture, *asked).out
+    few = ("--images", birds / "test", "--controls", "19")
+    found = saecli_bench.json("knockout", *few)
+    assert found["latents"] == [told["strongest"]]
+    assert (found["class"], found["expect"]) == (NUT, JAY)
+    other = saecli_bench.json("knockout", *few, "--class", JAY)
+    assert (other["class"], other["expect"]) == (JAY, None)
 
 
 def test_an_interrupt_keeps_what_is_done_and_the_same_command_goes_on(

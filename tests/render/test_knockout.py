@@ -122,6 +122,11 @@ def test_shares_stand_beside_their_intervals():
     assert "87.0 %  [75.0 %, 94.0 %]" in line
 
 
+def test_an_effect_that_is_no_number_is_shown_as_none():
+    out = screen(reports.knockout(effect=None, ci=[None, None], verdict="inconclusive"), 200)
+    assert "✗ the effect's 95 % interval [–, –]" in out
+
+
 def test_the_zero_edit_is_reported_as_it_was():
     assert "bit-equal" in screen(reports.knockout())
     off = reports.knockout(zero_edit={"max_abs_difference": 1e-6})
