@@ -9,6 +9,22 @@ from saecli.records import MergeReport, as_json
 from saecli.render import parts
 from saecli.render.label_tables import conflicts_table
 
+_KINDS = {
+    "dictionaries": "dictionary",
+    "profiles": "profile",
+    "images": "image",
+    "probes": "probe",
+    "observations": "observation",
+    "selections": "selection",
+    "comparisons": "comparison",
+    "hypotheses": "hypothesis",
+    "experiments": "experiment",
+    "labels": "label",
+    "label_ends": "label end",
+    "label_scores": "label score",
+}
+"""What a merge tells people of, by the report's keys: one of each."""
+
 
 def facts_table(report: object) -> RenderableType:
     """A record's fields, a line each; a list's entries below one another."""
@@ -27,9 +43,9 @@ def facts_table(report: object) -> RenderableType:
 def merge_table(report: MergeReport) -> RenderableType:
     """What came from another catalog, under which names, and which labels differ."""
     came = [
-        f"{number:,} {kind.replace('_', ' ')}"
+        f"1 {_KINDS[kind]}" if number == 1 else f"{number:,} {kind.replace('_', ' ')}"
         for kind, number in report.added.items()
-        if number and kind not in ("invocations", "backbones")
+        if number and kind in _KINDS
     ]
     head = Text(f"{report.other}: ").append(", ".join(came) or "nothing that is not here already")
     names = [f"its {old} is {new} here" for old, new in report.renamed.items()]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from saecli.catalog.hypotheses import HypothesisInfo
 from saecli.errors import SaecliError
 from saecli.experiments.controls import ControlSettings
 from saecli.experiments.interventions import Value
@@ -111,6 +112,17 @@ class Plan:
         """The hypothesis in words."""
         favour = f" in favour of {self.expect}" if self.expect else ""
         return f"suppressing {self.concept} lowers the prediction of {self.class_name}{favour}"
+
+
+def plan_of(stated: HypothesisInfo) -> Plan:
+    """The plan that a hypothesis fixes, by the names of now.
+
+    What a merge or a new training renamed is meant still; digests say whether it is the same.
+
+    Raises:
+        SaecliError: if another version of saecli stored it in another form.
+    """
+    return replace(Plan.from_json(stated.plan), concept=stated.concept, probe=stated.probe)
 
 
 def _whole(path: Path | None) -> Path | None:

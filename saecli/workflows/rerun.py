@@ -18,7 +18,7 @@ from saecli.errors import SaecliError
 from saecli.progress import Progress
 from saecli.records import Difference, FamilyPlace, ImageRef, RerunReport, as_json
 from saecli.workflows.knockout import publish, run_trials
-from saecli.workflows.plans import Plan
+from saecli.workflows.plans import plan_of
 from saecli.workflows.preparation import prepare
 from saecli.workflows.shelf import Shelf
 from saecli.workflows.verdict import p_value_of, report_of
@@ -54,7 +54,7 @@ def rerun_experiment(
         raise SaecliError(
             f"experiment {number} is unfinished", "go on with the command that began it"
         )
-    plan = Plan.from_json(first.hypothesis.plan)
+    plan = plan_of(first.hypothesis)
     trial = prepare(invocation, plan, Shelf(catalog, device, progress), committed=first.hypothesis)
     ran = run_trials(catalog, invocation, first.hypothesis, trial, progress)
     if together:

@@ -7,7 +7,7 @@ from saecli.progress import Progress
 from saecli.records import HypothesisReport
 from saecli.refs import latent_ref
 from saecli.workflows.knockout import register
-from saecli.workflows.plans import Plan
+from saecli.workflows.plans import Plan, plan_of
 from saecli.workflows.preparation import Trial, prepare
 from saecli.workflows.shelf import Shelf
 
@@ -68,4 +68,4 @@ def stated_plan(catalog: Catalog, number: int) -> tuple[HypothesisInfo, Plan]:
     """
     with catalog.reading() as session:
         found = get_hypothesis(session, number)
-    return found, Plan.from_json(found.plan)
+    return found, plan_of(found)

@@ -1,9 +1,7 @@
 """Catalogs are merged and looked after by their commands."""
 
-from saecli.catalog.opening import open_catalog
 
-
-def test_a_merge_brings_labels_and_tells_what_differs(saecli_trained, tmp_path):
+def test_a_merge_brings_labels_and_tells_what_differs(saecli_trained):
     folder = saecli_trained.folder
     (folder / "theirs").mkdir()
     saecli_trained.json("catalog", "backup", "theirs/catalog.db")
@@ -28,8 +26,6 @@ def test_a_merge_into_nothing_makes_a_catalog(saecli_trained):
     assert done["added"]["dictionaries"] >= 2
     listed = [saecli_trained.json("list", "--catalog", name) for name in ("catalog.db", "new.db")]
     assert listed[0]["dictionaries"] == listed[1]["dictionaries"]
-    with open_catalog(saecli_trained.folder / "new.db") as new:
-        assert new.files.is_dir() == (saecli_trained.folder / "catalog.files").is_dir()
 
 
 def test_a_merge_with_nothing_makes_no_catalog(saecli_trained):
