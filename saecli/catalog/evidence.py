@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from saecli.catalog.dictionaries import get_dictionary, get_latents
-from saecli.catalog.experiments import ExperimentInfo, get_experiment
+from saecli.catalog.experiments import ExperimentInfo, get_experiment, rerun_of
 from saecli.catalog.hypotheses import HypothesisInfo, get_hypothesis
 from saecli.catalog.labels import current_labels
 from saecli.catalog.queries import chunks
@@ -137,7 +137,7 @@ def show_experiment(session: Session, number: int) -> ShowExperimentReport:
             )
             for trial in trials
         ],
-        rerun_of=_rerun_of(info.report),
+        rerun_of=rerun_of(session, number),
         reruns=[
             one
             for one, report in session.execute(

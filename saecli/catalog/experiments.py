@@ -1,5 +1,6 @@
 """Experiments: runs of a hypothesis's plan, picture by picture, and their verdicts."""
 
+import shlex
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class ExperimentInfo:
     arms: tuple[tuple[str, dict[str, Any]], ...]  # (kind, description) by number
     created: datetime
     command: str  # that ran it
+    command_line: str  # the same as it was typed
 
 
 def begin_experiment(
@@ -95,11 +97,8 @@ def unfinished_experiment(
         .order_by(Experiment.id.desc())
     )
     for number in numbers:
-        pictures = session.scalars(
-            select(Trial.image_id).where(Trial.experiment_id == number).order_by(Trial.position)
-        )
         wanted = [(kind, dict(description)) for kind, description in arms]
-        if list(pictures) == list(image_ids) and _arms(session, number) == wanted:
+        if _pictures(session, number) == list(image_ids) and _arms(session, number) == wanted:
             return number
     return None
 
@@ -170,6 +169,7 @@ def get_experiment(session: Session, number: int) -> ExperimentInfo:
             f"there is no experiment:{number} in {catalog_of(session).name}",
             "see which there are with saecli experiments",
         )
+    begun = session.get_one(Invocation, row.invocation_id)
     return ExperimentInfo(
         row.id,
         get_hypothesis(session, row.hypothesis_id),
@@ -178,8 +178,32 @@ def get_experiment(session: Session, number: int) -> ExperimentInfo:
         row.report,
         tuple(_arms(session, number)),
         row.created,
-        session.get_one(Invocation, row.invocation_id).command,
+        begun.command,
+        shlex.join(["saecli", *begun.command.split(), *begun.arguments]),
     )
+
+
+def rerun_of(session: Session, number: int) -> int | None:
+    """The experiment that an experiment runs again, also while it is unfinished; None for none."""
+    row = session.get_one(Experiment, number)
+    if row.report is not None:
+        found = row.report.get("extras", {}).get("rerun_of")
+    else:
+        begun = session.get_one(Invocation, row.invocation_id)
+        found = begun.settings.get("experiment") if begun.command == "rerun" else None
+    first = None if found is None else session.get(Experiment, int(found))
+    same = first is not None and first.hypothesis_id == row.hypothesis_id
+    return first.id if first is not None and same else None
+
+
+def finished_on(session: Session, hypothesis: int, image_ids: Sequence[int]) -> list[int]:
+    """The finished experiments on a hypothesis whose pictures are these very ones, oldest first."""
+    numbers = session.scalars(
+        select(Experiment.id)
+        .where(Experiment.hypothesis_id == hypothesis, Experiment.verdict.is_not(None))
+        .order_by(Experiment.id)
+    )
+    return [number for number in numbers if _pictures(session, number) == list(image_ids)]
 
 
 def experiment_rows(session: Session, latent: int | None = None) -> list[ExperimentRow]:
@@ -194,6 +218,11 @@ def experiment_rows(session: Session, latent: int | None = None) -> list[Experim
         about = select(HypothesisLatent.hypothesis_id).where(HypothesisLatent.latent_id == latent)
         chosen = chosen.where(Experiment.hypothesis_id.in_(about))
     return [ExperimentRow(*row) for row in session.execute(chosen)]
+
+
+def _pictures(session: Session, number: int) -> list[int]:
+    found = select(Trial.image_id).where(Trial.experiment_id == number).order_by(Trial.position)
+    return list(session.scalars(found))
 
 
 def _arms(session: Session, number: int) -> list[tuple[str, dict[str, Any]]]:

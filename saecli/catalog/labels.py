@@ -172,7 +172,7 @@ def refute_label(
 
     Raises:
         SaecliError: if the latent has no current label, or the experiment is none that finished,
-            or edited other latents.
+            did not refute its hypothesis, or edited other latents.
     """
     dictionary, latent_id = _one_latent(session, concept)
     ref = latent_ref(dictionary.name, concept.latents[0])
@@ -183,6 +183,11 @@ def refute_label(
         raise SaecliError(
             f"experiment {experiment} is unfinished, so it can't speak against a label",
             "go on with the command that began it",
+        )
+    if row.verdict != "refuted":
+        raise SaecliError(
+            f"experiment {experiment} came out {row.verdict}, which is no evidence against a label",
+            "name one that refuted its hypothesis (saecli experiments --verdict refuted)",
         )
     edited = select(HypothesisLatent).where(
         HypothesisLatent.hypothesis_id == row.hypothesis_id,

@@ -36,7 +36,7 @@ def label(
         str | None,
         typer.Option(
             metavar="experiment:N",
-            help="End the current label: this finished experiment on the latent speaks against it.",
+            help="End the current label: this experiment on the latent refuted its hypothesis.",
             show_default=False,
         ),
     ] = None,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from saecli.catalog.experiments import begin_experiment, unfinished_experiment
+from saecli.catalog.experiments import begin_experiment, finished_on, unfinished_experiment
 from saecli.catalog.hypotheses import HypothesisInfo
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
@@ -22,8 +22,11 @@ def begin_or_resume(
     hypothesis: HypothesisInfo,
     trial: Trial,
     arms: "Sequence[Arm]",
-) -> "tuple[int, dict[int, Figures]]":
-    """The experiment's number, and what an interrupted run of it has by position."""
+) -> "tuple[int, dict[int, Figures], list[int]]":
+    """The experiment's number, and what an interrupted run of it has by position.
+
+    A new one's earlier finished runs on the same pictures come with it.
+    """
     image_ids = [*trial.image_ids, *trial.without_ids]
     described = [(arm.kind, arm.description) for arm in arms]
     with catalog.writing() as session:
@@ -31,17 +34,19 @@ def begin_or_resume(
             session, hypothesis.number, image_ids=image_ids, arms=described
         )
         if found is None:
-            return begin_experiment(
+            before = finished_on(session, hypothesis.number, image_ids)
+            begun = begin_experiment(
                 session,
                 invocation.id,
                 hypothesis=hypothesis.number,
                 seed=trial.plan.seed,
                 image_ids=image_ids,
                 arms=described,
-            ), {}
+            )
+            return begun, {}, before
     with catalog.reading() as session:
         trials = read_trials(session, found)
-    return found, {one.position: one.figures for one in trials if one.figures is not None}
+    return found, {one.position: one.figures for one in trials if one.figures is not None}, []
 
 
 def keeper(

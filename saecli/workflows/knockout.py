@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from saecli.catalog.experiments import earlier_on_pictures, publish_experiment
+from saecli.catalog.experiments import earlier_on_pictures, publish_experiment, rerun_of
 from saecli.catalog.hypotheses import (
     HypothesisInfo,
     add_hypothesis,
@@ -52,6 +52,7 @@ class Ran:
             prediction for its patches, of which the run itself saw none, is left out.
         without: changes of the margin on pictures without it, (n,) in nats (classification).
         n_earlier: other hypotheses about the class judged on some of the pictures before.
+        rerun_of: the experiment that this one runs again, if any.
     """
 
     experiment: int
@@ -62,6 +63,7 @@ class Ran:
     figures: "dict[int, Figures]"
     without: NDArray[np.float64]
     n_earlier: int
+    rerun_of: int | None
 
     @property
     def groups(self) -> tuple[str, ...] | None:
@@ -168,12 +170,15 @@ def run_trials(
     progress: Progress,
     *,
     made: "tuple[Prefixes, list[Arm]] | None" = None,
+    again: int | None = None,
 ) -> Ran:
     """Run every arm on every picture; an interrupted run goes on where it stopped.
 
-    After the pictures with the class come those without it, under the target edit alone.
+    After the pictures with the class come those without it, under the target edit alone. A plan
+    that has a verdict on these very pictures is run all the same, which is said.
 
     Args:
+        again: the experiment that is run again.
         made: the pictures' prefixes and the arms, where they are there already.
 
     Raises:
@@ -186,7 +191,14 @@ def run_trials(
         prefixes = prefixes_of(trial, trial.subjects.files)
         made = prefixes, arms_of(catalog, trial, prefixes)
     prefixes, arms = made
-    experiment, figures = begin_or_resume(catalog, invocation, hypothesis, trial, arms)
+    experiment, figures, before = begin_or_resume(catalog, invocation, hypothesis, trial, arms)
+    with catalog.reading() as session:
+        again = again or rerun_of(session, experiment)
+    if before and again is None:
+        progress.say(
+            f"experiment {before[-1]} tested this very plan on these pictures: another run of it "
+            f"is no further evidence (saecli rerun experiment:{before[-1]} compares every figure)"
+        )
     n = len(trial.subjects)
     total = n + len(trial.without)
     try:
@@ -240,6 +252,7 @@ def run_trials(
         seen,
         np.array(without, dtype=np.float64),
         n_earlier,
+        again,
     )
 
 

@@ -1,7 +1,6 @@
 """Running an experiment again: the same plan and pictures, compared figure by figure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,15 +51,15 @@ def rerun_experiment(
         own, together = _judged_together(session, first)
     if first.report is None:
         raise SaecliError(
-            f"experiment {number} is unfinished", "go on with the command that began it"
+            f"experiment {number} is unfinished",
+            f"go on with the command that began it: {first.command_line}",
         )
     plan = plan_of(first.hypothesis)
     trial = prepare(invocation, plan, Shelf(catalog, device, progress), committed=first.hypothesis)
-    ran = run_trials(catalog, invocation, first.hypothesis, trial, progress)
+    ran = run_trials(catalog, invocation, first.hypothesis, trial, progress, again=number)
     if together:
         together[own] = p_value_of(ran)
     report = report_of(ran, place_among(together, own) if together else None)
-    report = replace(report, extras=report.extras | {"rerun_of": number})
     publish(catalog, [report])
     with catalog.reading() as session:
         again = get_experiment(session, ran.experiment)

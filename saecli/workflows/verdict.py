@@ -97,6 +97,7 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
             "without": {"images": list(trial.without_ids), "changes": ran.without.tolist()},
             "residual_activation": plain(results.residual()),
             "edit_norm": plain(results.edit_norm()),
+            **({} if ran.rerun_of is None else {"rerun_of": ran.rerun_of}),
             "control_effects": {kind: results.effects(kind).tolist() for kind in CONTROLS},
         },
     )

@@ -1,6 +1,7 @@
 """`saecli hypothesis`, `experiments`, `show experiment:N`, `rerun`, `label --refuted-by`."""
 
 import json
+import shlex
 import shutil
 import sqlite3
 from contextlib import closing
@@ -237,7 +238,70 @@ def test_only_a_finished_experiment_is_run_again(saecli_tested):
     refuses(saecli_tested("rerun", "experiment:2"), 1, "experiment 2 is unfinished")
 
 
+def unfinish(saecli, number, done=10):
+    """As if the experiment had been interrupted after so many pictures."""
+    with closing(sqlite3.connect(saecli.folder / "catalog.db")) as raw, raw:
+        raw.execute("update experiment set verdict = null, report = null where id = ?", (number,))
+        raw.execute(
+            "update trial set figures = null where experiment_id = ? and position >= ?",
+            (number, done),
+        )
+
+
+def test_an_interrupted_rerun_that_knockout_finishes_is_a_rerun_still(saecli_tested):
+    assert saecli_tested.json("rerun", "experiment:1")["rerun"] == 3
+    unfinish(saecli_tested, 3)
+    assert saecli_tested.json("show", "experiment:3")["rerun_of"] == 1
+    outcome = saecli_tested("knockout", "--hypothesis", 1, "--json")
+    assert outcome.document["experiment"] == 3
+    assert "no further evidence" not in outcome.err
+    rows = saecli_tested.json("experiments")["experiments"]
+    assert [(row["number"], row["rerun_of"]) for row in rows] == [(1, None), (2, None), (3, 1)]
+    assert saecli_tested.json("show", "experiment:1")["reruns"] == [3]
+
+
+def test_an_unfinished_experiment_tells_the_command_that_goes_on_with_it(
+    saecli_tested, birds, latent
+):
+    run = ["knockout", latent, *options(birds, value="scale:0.25")]
+    number = saecli_tested.json(*run)["experiment"]
+    unfinish(saecli_tested, number)
+    outcome = saecli_tested("rerun", f"experiment:{number}")
+    told = outcome.sentence.partition("go on with the command that began it: ")[2]
+    assert shlex.split(told) == ["saecli", *map(str, run), "--json"]
+
+
+def test_the_same_plan_on_the_same_pictures_is_said_to_be_no_further_evidence(
+    saecli_tested, birds, latent
+):
+    note = "experiment 1 tested this very plan on these pictures"
+    again = saecli_tested("knockout", "--hypothesis", 1, "--json")
+    assert note in again.err
+    assert "saecli rerun experiment:1" in again.err
+    assert again.document["experiment"] == 3
+    for other in (
+        saecli_tested("rerun", "experiment:1"),
+        saecli_tested("knockout", latent, *options(birds, seed=9)),
+    ):
+        assert other.code == 0, other.err
+        assert "no further evidence" not in other.err
+
+
+def judged(saecli, number, verdict):
+    with closing(sqlite3.connect(saecli.folder / "catalog.db")) as raw, raw:
+        raw.execute("update experiment set verdict = ? where id = ?", (verdict, number))
+
+
+@pytest.mark.parametrize("verdict", ["supported", "inconclusive"])
+def test_only_a_refuted_hypothesis_ends_a_label(saecli_tested, latent, verdict):
+    judged(saecli_tested, 1, verdict)
+    outcome = saecli_tested("label", latent, "--refuted-by", "experiment:1")
+    refuses(outcome, 1, f"experiment 1 came out {verdict}, which is no evidence against a label")
+    assert saecli_tested.json("show", latent)["label"] == "blue wing"
+
+
 def test_an_experiment_refutes_the_label_of_a_latent_that_it_edited(saecli_tested, latent):
+    judged(saecli_tested, 1, "refuted")
     ended = saecli_tested.json(
         "label", latent, "--refuted-by", "experiment:1", "--author", "bo", "--note", "no wing"
     )
