@@ -1,0 +1,1 @@
+"""Other libraries' training steps, each timed in an environment of its own."""
