@@ -124,6 +124,12 @@ def check_dictionary_name(name: str) -> str:
             "choose another name",
             usage=True,
         )
+    if _REF.fullmatch(name):
+        raise SaecliError(
+            f"'{name}' names a latent, and a dictionary is wanted",
+            f"leave its number: {name.partition(':')[0]}",
+            usage=True,
+        )
     if not DICTIONARY_NAME.fullmatch(name):
         raise SaecliError(
             f"'{name}' can't name a dictionary",

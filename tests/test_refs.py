@@ -118,3 +118,8 @@ def test_a_wrong_record_is_refused(text):
 def test_no_dictionary_is_called_like_a_record():
     with pytest.raises(SaecliError, match="can't name a dictionary"):
         check_dictionary_name("experiment")
+
+
+def test_a_latent_is_no_dictionary():
+    with pytest.raises(SaecliError, match=r"'clip:3' names a latent.*leave its number: clip"):
+        check_dictionary_name("clip:3")

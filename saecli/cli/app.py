@@ -79,7 +79,9 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: BaseException) -> int:
-    sentence, code = failures.describe(error, traced=terminal.settings.debug)
+    sentence, code = failures.describe(
+        error, traced=terminal.settings.debug, kept=terminal.settings.kept
+    )
     with suppress(BrokenPipeError):
         if terminal.settings.debug:
             traceback.print_exception(error)

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from saecli.cli import computing, options, output, runs, terminal
+from saecli.cli.plan_options import check_classes
+from saecli.refs import check_dictionary_name
 
 
 def attribute(
@@ -38,6 +40,8 @@ def attribute(
     from saecli.render.evidence_tables import attribute_table
     from saecli.workflows.attribute import attribute_latents
 
+    check_classes(class_name, against, "--against")
+    check_dictionary_name(dictionary)
     details = {
         "dictionary": dictionary,
         "images": images,

@@ -17,8 +17,10 @@ def named(author: str | None) -> str:
     """The author that was named, or that this machine's user is.
 
     Raises:
-        SaecliError: if nobody is to be found.
+        SaecliError: if the name is blank, or nobody is to be found.
     """
+    if author is not None and not author.strip():
+        raise SaecliError("--author is blank", "say who gives the label", usage=True)
     return author or os.environ.get("SAECLI_AUTHOR") or _user()
 
 

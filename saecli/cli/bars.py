@@ -12,7 +12,7 @@ from rich.text import Text
 
 from saecli.cli.failures import one_line
 from saecli.progress import Task
-from saecli.render.numbers import count, duration, rate
+from saecli.render.numbers import count, duration, one_of_them, rate
 
 REFRESHES_PER_SECOND = 4  # the cores belong to the work
 
@@ -22,7 +22,9 @@ class _Done(ProgressColumn):
         done = _short(task.completed)
         if task.total is not None and not task.finished:
             done += f"/{_short(task.total)}"
-        return Text(f"{done} {task.fields['unit']}")
+        unit: str = task.fields["unit"]
+        whole = task.completed if task.total is None else task.total
+        return Text(f"{done} {one_of_them(unit) if whole == 1 else unit}")
 
 
 class _Rate(ProgressColumn):

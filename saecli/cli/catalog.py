@@ -7,6 +7,7 @@ import typer
 
 from saecli.cli import options, output, runs, terminal
 from saecli.errors import SaecliError
+from saecli.refs import check_dictionary_name
 
 
 def info(catalog: options.Catalog = None, as_json: options.Json = False) -> None:
@@ -107,6 +108,7 @@ def default(
     from saecli.records import DefaultReport
     from saecli.render.catalog_tables import facts_table
 
+    check_dictionary_name(name)
     with (
         runs.recorded(catalog, "catalog default", {"name": name}) as (opened, _),
         opened.writing() as session,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from saecli.cli import options, output, runs, terminal
+from saecli.errors import SaecliError
 from saecli.refs import check_dictionary_name, parse_latent
 
 
@@ -36,6 +37,13 @@ def compare(
     from saecli.workflows.compare import compare_dictionaries
 
     settings = MatchSettings(seed=seed)
+    check_dictionary_name(target)
+    if source.partition(":")[0] == target:
+        raise SaecliError(
+            f"--to names the dictionary '{target}' that --from is of",
+            "name another one (saecli list)",
+            usage=True,
+        )
     details = {"from": source, "to": target, "top": top}
     if ":" not in source:
         check_dictionary_name(source)

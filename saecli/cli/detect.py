@@ -7,6 +7,7 @@ import typer
 
 from saecli.cli import computing, options, output, runs, terminal
 from saecli.errors import SaecliError
+from saecli.refs import check_dictionary_name
 
 
 def detect(
@@ -58,6 +59,7 @@ def detect(
             "give --images and --class (and --masks), or --positives and --negatives",
             usage=True,
         )
+    check_dictionary_name(dictionary)
     details = {
         "dictionary": dictionary,
         "images": images,

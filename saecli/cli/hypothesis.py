@@ -81,10 +81,11 @@ def add(
     words = " ".join(text.split())
     if not words:
         raise SaecliError("the hypothesis is blank", "say what you predict", usage=True)
-    concept = of.one_concept(latents)
+    of.check(class_name=class_name, expect=expect, value=value, scope=scope, doses=doses)
+    named = of.named_plan(of.one_concept(latents), images, probe, class_name)
     with runs.recorded(catalog, "hypothesis add", {}, seed=seed) as (opened, invocation):
         plan = of.completed(
-            of.named_plan(concept, images, probe, class_name),
+            named,
             expect=expect,
             value=value,
             scope=scope,

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from saecli.cli import options, output, runs, terminal
+from saecli.cli.plan_options import check_classes
 from saecli.errors import SaecliError
+from saecli.refs import check_dictionary_name
 
 
 def inspect(
@@ -76,6 +78,9 @@ def inspect(
             "add --explain, or leave them out",
             usage=True,
         )
+    check_classes(class_name, against, "--against")
+    if dictionary is not None:
+        check_dictionary_name(dictionary)
     settings = {
         "image": image,
         "patches": list(patches) if patches else None,

@@ -73,13 +73,16 @@ def knockout(
         check_picture_name(out)
     if hypothesis is not None:
         of.check_alone(context, hypothesis)
-    given = of.one_concept(refs) if refs else None
+    of.check(class_name=class_name, expect=expect, value=value, scope=scope, doses=doses)
+    given = None
+    if refs:
+        given = of.named_plan(of.one_concept(refs), images, probe, class_name)
     with runs.recorded(catalog, "knockout", {}, seed=seed) as (opened, invocation):
         committed = None
         if hypothesis is not None:
             committed, plan = stated_plan(opened, hypothesis)
         elif given is not None:
-            plan = of.named_plan(given, images, probe, class_name)
+            plan = given
         else:
             plan = plan_from_observation(
                 opened,

@@ -58,6 +58,10 @@ def label(
             "say one of them",
             usage=True,
         )
+    if text is not None and not text.strip():
+        raise SaecliError(
+            "the label is blank", "say in a few words what the latent responds to", usage=True
+        )
     check_evidence(evidence or [])
     author = authors.named(author)
     settings = {"ref": str(ref), "text": text, "author": author, "refuted_by": number}

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from saecli.cli.failures import one_line
 from saecli.progress import Task
-from saecli.render.numbers import duration, rate
+from saecli.render.numbers import duration, one_of_them, rate
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -59,7 +59,11 @@ class _LineTask:
 
     def done_of_total(self) -> str:
         total = "" if self.total is None else f"/{self.total:,}"
-        return f"{self.done:,}{total} {self.unit}"
+        whole = self.done if self.total is None else self.total
+        return f"{self.done:,}{total} {self._units(whole)}"
+
+    def _units(self, n: int) -> str:
+        return one_of_them(self.unit) if n == 1 else self.unit
 
     def state(self, now: float) -> str:
         parts = [f"{self.name}: {self.done_of_total()}"]
@@ -74,7 +78,7 @@ class _LineTask:
 
     def summary(self) -> str:
         seconds = self.lines.clock() - self.started
-        text = f"{self.name}: {self.done:,} {self.unit} in {duration(seconds)}"
+        text = f"{self.name}: {self.done:,} {self._units(self.done)} in {duration(seconds)}"
         if self.done and seconds >= 1:
             text += f" ({rate(self.done / seconds)})"
         return ", ".join([text, *filter(None, [self.note])])

@@ -144,7 +144,7 @@ def one_concept(refs: Sequence[str]) -> Concept:
     if len(names) > 1:
         raise SaecliError(
             f"the latents are of {len(names)} dictionaries ({', '.join(names)})",
-            "knock out latents of one at a time",
+            "name latents of one dictionary",
             usage=True,
         )
     latents = {latent for concept in concepts for latent in concept.latents}
@@ -170,6 +170,39 @@ def named_plan(
             usage=True,
         )
     return Plan(concept, images, probe, class_name)
+
+
+def check(
+    *, class_name: str | None, expect: str | None, value: str, scope: str, doses: str | None
+) -> None:
+    """Return if the options mean something whatever the catalog holds.
+
+    Raises:
+        SaecliError: naming the first that doesn't; then no catalog was opened.
+    """
+    from saecli.experiments.doses import parse_doses
+    from saecli.experiments.interventions import Value, parse_scope
+    from saecli.grid import Grid
+
+    check_classes(class_name, expect, "--expect")
+    Value.parse(value)
+    parse_scope(scope, Grid(1_000, 1_000))  # of no size yet
+    if doses is not None:
+        parse_doses(doses)
+
+
+def check_classes(class_name: str | None, other: str | None, option: str) -> None:
+    """Return if a class is not compared with itself.
+
+    Raises:
+        SaecliError: if it is.
+    """
+    if class_name is not None and class_name == other:
+        raise SaecliError(
+            f"'{class_name}' is compared with itself",
+            f"name another class with {option}, or leave it out",
+            usage=True,
+        )
 
 
 def completed(

@@ -42,6 +42,7 @@ def recorded(
             command, _arguments(command), settings, seed=seed, versions=versions()
         ) as invocation,
     ):
+        terminal.settings.kept = True
         try:
             yield catalog, invocation
         finally:

@@ -7,7 +7,7 @@ import typer
 
 from saecli.cli import options, output, runs, terminal
 from saecli.errors import SaecliError
-from saecli.refs import RECORDS, parse_latent, parse_record
+from saecli.refs import RECORDS, check_dictionary_name, parse_latent, parse_record
 
 
 def show(
@@ -44,7 +44,7 @@ def show(
             "a sheet shows one latent", f"name one, as in {what}:0, or leave --out", usage=True
         )
     else:
-        _show_dictionary(what, sort, top, catalog, as_json)
+        _show_dictionary(check_dictionary_name(what), sort, top, catalog, as_json)
 
 
 def _show_latent(

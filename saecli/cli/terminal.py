@@ -10,10 +10,11 @@ from saecli.progress import SILENT, Progress
 
 @dataclass
 class Settings:
-    """What the options that every command takes have set."""
+    """What the options that every command takes have set; ``kept``: the run is on record."""
 
     quiet: bool = False
     debug: bool = False
+    kept: bool = False
 
     def reset(self) -> None:
         for field in fields(self):

@@ -89,8 +89,13 @@ def _verdict(one: KnockoutReport) -> Text:
     line = parts.verdict(one.verdict)
     if not one.registered:
         line.append(" (exploratory)", style=parts.OPEN)
-    against = [REASONS[reason] for reason in one.extras.get("reasons", ())]
+    against = [_why(one, reason) for reason in one.extras.get("reasons", ())]
     return line.append(": " + ", ".join(against), style=parts.QUIET) if against else line
+
+
+def _why(one: KnockoutReport, reason: str) -> str:
+    rises = one.ci[0] is not None and one.ci[0] > 0
+    return "the margin rises" if rises and reason == "effect_below_smallest" else REASONS[reason]
 
 
 def _choices(report: FamilyReport) -> RenderableType | None:

@@ -88,3 +88,9 @@ def plural(n: int, noun: str) -> str:
     if noun.endswith("y"):
         return f"{n:,} {noun[:-1]}ies"
     return f"{n:,} {noun}{'es' if noun.endswith(('s', 'ch')) else 's'}"
+
+
+def one_of_them(unit: str) -> str:
+    """A unit's singular: `image` of `images`, `stratum` of `strata`."""
+    odd = {"strata": "stratum", "hypotheses": "hypothesis", "patches": "patch"}
+    return odd.get(unit, unit.removesuffix("s"))

@@ -40,7 +40,7 @@ def verdict_reasons(report: KnockoutReport) -> list[tuple[bool, str]]:
         (
             beyond,
             f"the effect's 95 % interval {interval(report.ci)} {lies} the smallest effect of "
-            f"interest ({figure(bound)} nats)",
+            f"interest ({figure(bound)} nats)" + ": the margin rises" * (low > 0),
         ),
         (
             p <= report.alpha + ROUNDING,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from saecli.progress import Task
 
 BATCH = 32  # pictures to a backward pass
+FEW = 5  # below so many a mean over pictures says little of the class
 
 
 def attribute_latents(
@@ -84,6 +85,11 @@ def attribute_latents(
     found_masks = Masks.find(source, masks) if segmentation else None
     chosen, _, _ = with_class(backbone, probe, a, source, found_masks, progress)
     subjects = read_subjects(source, chosen, progress)
+    if len(subjects) < FEW:
+        progress.say(
+            f"the ranking is a mean over no more than {len(subjects)} of the pictures, and may "
+            f"rest on what else they show; {FEW} or more tell more"
+        )
     twin_files = None if twins is None else find_twins(twins, subjects.files)
     targets: NDArray[np.bool_] | None = None
     if found_masks is not None:

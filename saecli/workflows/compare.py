@@ -15,7 +15,6 @@ from saecli.catalog.labels import current_labels
 from saecli.catalog.latents import exemplars
 from saecli.catalog.matches import add_comparison, add_comparisons
 from saecli.catalog.opening import Catalog
-from saecli.errors import SaecliError
 from saecli.progress import SILENT, Progress
 from saecli.records import (
     CompareReport,
@@ -46,13 +45,11 @@ def compare(
     """Look for one latent's counterpart, and keep the answer.
 
     Raises:
-        SaecliError: if a name is unknown, both are one dictionary, or they were profiled on
-            different pictures.
+        SaecliError: if a name is unknown, or they were profiled on different pictures.
     """
     with catalog.reading() as session:
         info, _ = get_latents(session, source)
         other = get_dictionary(session, target)
-        _check_different(info, other)
         shared = Shared.open(session, info, other, progress)
         found = compare_latent(
             shared.source.signatures[source.latents[0]],
@@ -74,15 +71,6 @@ def compare(
             | {"untrained": told_twin(shared.twin, found.untrained_index)},
         )
     return report
-
-
-def _check_different(info: DictionaryInfo, other: DictionaryInfo) -> None:
-    if info.id == other.id:
-        raise SaecliError(
-            f"--to names the dictionary '{info.name}' that --from is of",
-            "name another one (saecli list)",
-            usage=True,
-        )
 
 
 def _report(
@@ -145,7 +133,6 @@ def compare_dictionaries(
     """
     with catalog.reading() as session:
         info, other = get_dictionary(session, source), get_dictionary(session, target)
-        _check_different(info, other)
         there = Shared.open(session, info, other, progress)
         back = Shared.open(session, other, info, progress)
         ways = []

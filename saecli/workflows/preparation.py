@@ -220,7 +220,8 @@ def _check_size(
         taken += f", {n_by_group} left out because others of their groups did"
     if n_images < rule.least_images:
         raise SaecliError(
-            f"{n_images} pictures of '{plan.class_name}' are left to test on{taken}",
+            f"{n_images} {'picture' if n_images == 1 else 'pictures'} of '{plan.class_name}' "
+            f"{'is' if n_images == 1 else 'are'} left to test on{taken}",
             f"give at least {rule.least_images} that no recorded selection of the latents used",
         )
     if groups is not None and len(set(groups)) < rule.least_images:

@@ -242,7 +242,7 @@ def test_an_interrupt_is_one_sentence_and_exits_with_130(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.splitlines()[-1].startswith("saecli: ")
+    assert err.splitlines()[-1] == "saecli: interrupted; run the command again"
     assert "Traceback" not in err
 
 
@@ -268,10 +268,31 @@ def test_an_error_of_ours_says_problem_and_remedy():
 def test_an_interrupt_says_what_is_kept_in_the_words_of_its_command():
     own = Interrupted("stopped after 30 of 60 pictures", "run saecli rerun 4 to go on")
     assert failures.describe(own) == (str(own), 130)
-    sentence, code = failures.describe(KeyboardInterrupt())
+    sentence, code = failures.describe(KeyboardInterrupt(), kept=True)
     assert code == 130
-    assert "kept" in sentence
+    assert "what was finished is kept" in sentence
+    nothing = failures.describe(KeyboardInterrupt())
+    assert nothing == ("interrupted; run the command again", 130)
     assert failures.describe(typer.Abort())[1] == 130
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_interrupt_says_that_something_is_kept_only_where_a_run_is_on_record(
+    saecli_trained, monkeypatch, begun
+):
+    from saecli.cli import runs
+    from saecli.workflows import inspect
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    if begun:
+        monkeypatch.setattr(inspect, "inspect_image", interrupted)
+    else:
+        monkeypatch.setattr(runs, "recorded", interrupted)
+    outcome = saecli_trained("inspect", "a.png")
+    assert outcome.code == 130
+    assert ("what was finished is kept" in outcome.sentence) == begun
 
 
 def test_a_full_disk_is_told_from_other_failures_of_the_system(tmp_path):

@@ -355,7 +355,7 @@ def test_wrong_input(saecli_bench, birds, pictures):
     refuses(saecli_bench(*knockout(birds, "clip:99")), 1, "99")
     unknown = {"class": "bluejay"}
     refuses(saecli_bench(*knockout(birds, "clip:3", **unknown)), 1, "no class 'bluejay'", JAY)
-    refuses(saecli_bench(*knockout(birds, "clip:3", expect=JAY)), 1, "compared with itself")
+    refuses(saecli_bench(*knockout(birds, "clip:3", expect=JAY)), 2, "compared with itself")
     refuses(saecli_bench(*knockout(birds, "clip:3", probe="nope")), 1, "no probe 'nope'", "species")
     refuses(saecli_bench(*knockout(birds, "clip:3", probe="ground", **{"class": "sky"})), 1)
     refuses(saecli_bench(*knockout(birds, "clip:3", value="half")), 2, "no value")
@@ -368,6 +368,17 @@ def test_wrong_input(saecli_bench, birds, pictures):
     busiest = saecli_bench.json("show", "clip")["latents"][0]["ref"]
     refuses(saecli_bench(*knockout(birds, busiest, controls=5)), 1, "5 controls")
     assert saecli_bench.json("list")["experiments"] == []
+
+
+def test_an_attribution_over_a_picture_or_two_is_warned_of(saecli_bench, birds, tmp_path):
+    few = tmp_path / "few"
+    for species, n in ((JAY, 2), (NUT, 5)):
+        (few / species).mkdir(parents=True)
+        for path in sorted((birds / "choose" / species).iterdir())[:n]:
+            shutil.copy(path, few / species)
+    args = ("attribute", "clip", "--images", few, "--probe", "species", "--class")
+    assert "a mean over no more than 2 of the pictures" in saecli_bench(*args, JAY).err
+    assert "a mean over no more" not in saecli_bench(*args, NUT).err
 
 
 def test_a_latent_that_never_fires_there(saecli_bench, birds):

@@ -50,6 +50,20 @@ def lines():
     return Lines(stream, every=10.0, clock=clock), stream, clock
 
 
+@pytest.mark.parametrize(
+    ("unit", "one"),
+    [("images", "1 image"), ("patches", "1 patch"), ("strata", "1 stratum"), ("files", "1 file")],
+)
+def test_one_is_no_plural(lines, unit, one):
+    progress, stream, _ = lines
+    with progress.task("reading", 1, unit) as task:
+        task.advance()
+    assert stream.getvalue() == f"reading: {one} in 0 s\n"
+    with pytest.raises(ValueError, match="x"), progress.task("reading", 1, unit):
+        raise ValueError("x")
+    assert stream.getvalue().endswith(f"reading: stopped at 0/{one}\n")
+
+
 def test_lines_come_every_ten_seconds_and_at_the_end_of_a_step(lines):
     progress, stream, clock = lines
     with progress.task("recording", 4000, "images") as task:

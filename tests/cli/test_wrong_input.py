@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.commands import CHECKOUT
 from tests.models import write_tiny_clip, write_tiny_dinov2
 
 
@@ -238,7 +239,8 @@ def test_a_layer_that_is_not_there(saecli, models, pictures):
 
 
 def test_a_label_of_nothing(saecli_trained):
-    refuses(saecli_trained("label", "clip:3", "   "), 1, "label")
+    refuses(saecli_trained("label", "clip:3", "   "), 2, "the label is blank")
+    refuses(saecli_trained("label", "clip:3", "x", "--author", " "), 2, "--author is blank")
 
 
 def test_an_export_never_overwrites(saecli_trained):
@@ -278,3 +280,54 @@ def test_wrong_registers_are_not_dropped_in_silence(saecli, pictures, tmp_path):
 def test_values_that_cannot_be_meant_are_refused_before_any_work(saecli, args):
     refuses(saecli(*args), 2)
     assert not (saecli.folder / "catalog.files").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["show", ""], "'' can't name a dictionary"),
+        (["compare", "--from", "", "--to", "clip"], "'' can't name a dictionary"),
+        (["compare", "--from", "clip:3", "--to", ""], "'' can't name a dictionary"),
+        (["compare", "--from", "clip:3", "--to", "dinov2:3"], "leave its number: dinov2"),
+        (["compare", "--from", "clip", "--to", "clip"], "that --from is of"),
+        (["inspect", "a.png", "--dictionary", "clip:3"], "leave its number: clip"),
+        (["detect", "clip:3", "--images", "a", "--class", "b"], "leave its number: clip"),
+        (["label", "clip:3", ""], "the label is blank"),
+        (["hypothesis", "add", "", "--latents", "clip:3"], "the hypothesis is blank"),
+        (["hypothesis", "add", "x", "--latents", "clip:3+4", "--latents", "d:3"], "one dictionary"),
+        (["knockout", "clip:3"], "--images and --probe and --class missing"),
+        (["knockout", "clip:3", "--class", "a", "--expect", "a"], "'a' is compared with itself"),
+        (["knockout", "clip:3", "--value", "half"], "no value"),
+        (["knockout", "clip:3", "--scope", "some"], "no scope"),
+        (["knockout", "clip:3", "--doses", "set:1,scale:1"], "of two kinds"),
+        (["knockout", "clip:3", "--alpha", "0.9"], "'--alpha' takes at most 0.5"),
+        (["knockout", "clip:3", "--controls", "0"], "'--controls' takes at least 1"),
+        (["knockout", "clip:3", "--controls", "x"], "'--controls' takes a whole number"),
+        (["label", "clip:3", "x", "--confidence", "y"], "'--confidence' takes a number"),
+        (["catalog", "default", "clip:3"], "leave its number: clip"),
+        (
+            [
+                "attribute",
+                "clip",
+                "--images",
+                "a",
+                "--probe",
+                "p",
+                "--class",
+                "a",
+                "--against",
+                "a",
+            ],
+            "'a' is compared with itself",
+        ),
+        (
+            ["experiments", "--verdict", "maybe"],
+            "takes one of 'supported', 'refuted', 'inconclusive', not 'maybe'",
+        ),
+    ],
+)
+def test_wrong_usage_is_seen_before_the_example_is_copied(saecli, args, words):
+    shutil.copy(CHECKOUT / "catalog.example.db", saecli.folder)
+    outcome = saecli(*args, "--catalog", "catalog.example.db")
+    refuses(outcome, 2, words)
+    assert [path.name for path in saecli.folder.iterdir()] == ["catalog.example.db"]

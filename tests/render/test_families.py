@@ -167,3 +167,15 @@ def test_the_segmentation_table(width):
     for words in ("[sand]", "1.00 % / 2.00 %", "90.0 % / –", "mean of classes", "0.71", "1,200"):
         assert words in shown
     assert "automatic" not in shown
+
+
+def test_a_margin_that_rises_is_not_called_an_effect_that_is_too_small():
+    def told(ci):
+        one = reports.knockout(
+            ci=ci, verdict="refuted", extras={"reasons": ["effect_below_smallest"]}
+        )
+        report = r.FamilyReport("p.toml", 1, 0.05, 99, {"refuted": 1}, [one], None, [])
+        return " ".join(screen(family_table(report), 200).split())
+
+    assert "refuted: the margin rises" in told([0.2, 0.9])
+    assert "refuted: effect too small" in told([-0.2, 0.9])

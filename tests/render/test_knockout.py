@@ -54,7 +54,11 @@ def test_whether_it_was_stated_before_the_run_is_said():
     [
         ({"ci": [-3.9, -3.2]}, "✓ the effect's 95 % interval [−3.90, −3.20] lies wholly beyond"),
         ({"ci": [-0.3, 0.1]}, "✗ the effect's 95 % interval [−0.30, 0.10] lies wholly inside"),
-        ({"ci": [2.9, 3.1]}, "✗ the effect's 95 % interval [2.90, 3.10] does not reach"),
+        (
+            {"ci": [2.9, 3.1]},
+            "✗ the effect's 95 % interval [2.90, 3.10] does not reach the smallest "
+            "effect of interest (−0.41 nats): the margin rises",
+        ),
         ({"ci": [-0.9, -0.1]}, "✗ the effect's 95 % interval [−0.90, −0.10] reaches across"),
         ({"p_value": 0.05}, "✓ p = 0.050"),
         ({"p_value": 0.06}, "✗ p = 0.060"),
