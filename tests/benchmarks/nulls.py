@@ -2,7 +2,11 @@
 
 The truth is the world's: a picture's counterfactual twin shows which latents leave with the
 attribute that alone tells the two species apart. A choice made for something else may hold such
-latents by chance, and is then no null; they are taken out of it, or kept in the ``raw`` part.
+latents by chance, and is then no null; they are taken out of it, or kept in the ``raw`` part. That
+a latent loses a quarter of its activation is enough: with half as the bound, sets for another
+attribute had p ≤ 0.05 in 31 of 338 experiments, for sets like the hooded warbler's black ones, 47 %
+of whose activation goes when bars cover its black wing, and whose suppression does lower its margin
+by more than all of it.
 """
 
 from __future__ import annotations
@@ -25,7 +29,6 @@ from saecli.experiments.probes import Probe, read
 from saecli.experiments.runner import Bench
 from tests.benchmarks.experiment import experiment, target_arm
 from tests.benchmarks.selection import (
-    LOST,
     Detectors,
     Latents,
     batches,
@@ -37,6 +40,7 @@ from tests.benchmarks.sides import Pool, Side
 
 RIDGE = 1e-2  # of the heads for permuted labels, on standardised features
 DETECTED = 5  # latents that `detect` lists
+PART = 0.25  # of its activation: what a latent loses that goes with an attribute
 FIRES = 20  # patches of a species' pictures, from which a latent can be said to leave with it
 
 Made = tuple[str, Latents]
@@ -78,7 +82,7 @@ class Nulls:
         """Every latent that leaves with a species' attribute, whatever it does to the margin."""
         if species not in self._truths:
             fires = measure(self.side.dictionary, [self.selection(species).patches]).n_active
-            gone = (losses(self.side, self.selection, species) > LOST) & (fires >= FIRES)
+            gone = (losses(self.side, self.selection, species) > PART) & (fires >= FIRES)
             self._truths[species] = frozenset(int(i) for i in np.flatnonzero(gone))
         return self._truths[species]
 
