@@ -127,7 +127,12 @@ COMMANDS: tuple[Entry, ...] = (
         LOOK,
         "Find the latents of another dictionary that fire on the same pictures, against chance.",
     ),
-    Entry("search", "search:search", LOOK, "Find latents by the words of their labels."),
+    Entry(
+        "search",
+        "search:search",
+        LOOK,
+        "Find latents by label, meaning, picture, class, another latent or figures, combined.",
+    ),
     Entry(
         "similar",
         "similar:similar",
@@ -152,6 +157,18 @@ COMMANDS: tuple[Entry, ...] = (
         "labels:import_labels",
         LOOK,
         "Take labels in from a file; what is known stays, what contradicts is kept beside.",
+    ),
+    Entry(
+        "labels auto",
+        "labels:label_automatically",
+        LOOK,
+        "Label latents by CLIP with words of a vocabulary; people's labels stay as they are.",
+    ),
+    Entry(
+        "labels score",
+        "labels:score",
+        LOOK,
+        "Score labels: does CLIP know from the words on which held-out pictures a latent fires?",
     ),
     Entry(
         "catalog info",

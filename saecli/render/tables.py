@@ -12,7 +12,6 @@ from saecli.records import (
     LabelReport,
     ProbeReport,
     ProfileReport,
-    SearchReport,
     TrainReport,
 )
 from saecli.render import parts
@@ -175,25 +174,6 @@ def label_table(report: LabelReport | EndedLabelReport) -> RenderableType:
     if report.experiment is not None:
         ended += f" by experiment {report.experiment} ({report.verdict})"
     return head.append(ended, parts.BAD)
-
-
-def search_table(report: SearchReport) -> RenderableType:
-    """Latents whose labels hold the words."""
-    if not report.results:
-        return Text(f"No label holds '{report.query}'.")
-    table = parts.table()
-    parts.add_refs(table, [found.ref for found in report.results])
-    parts.add_words(table, "label")
-    parts.add_numbers(table, "score")
-    parts.add_exemplars(table)
-    for found in report.results:
-        table.add_row(
-            Text(found.ref),
-            parts.label(found.label),
-            figure(found.score),
-            parts.exemplars(found.exemplars),
-        )
-    return table
 
 
 def export_table(report: ExportReport) -> RenderableType:

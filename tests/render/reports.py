@@ -3,6 +3,14 @@
 from datetime import datetime
 
 from saecli import records as r
+from saecli.records.finding import (
+    ClassFigures,
+    FoundLatent,
+    FoundReport,
+    SimilarLatent,
+    SimilarReport,
+    WrittenReport,
+)
 
 BRACKETS = "[bold]wing[/bold]"
 
@@ -134,8 +142,35 @@ SHOW_DICTIONARY = r.ShowDictionaryReport(
     "saecli train --images [set]",
 )
 LABEL = r.LabelReport("clip:12", BRACKETS, 7)
-SEARCH = r.SearchReport("wing", [r.SearchResult("clip:12", BRACKETS, 1.0, exemplars(3))])
-NOTHING_FOUND = r.SearchReport("[wing]", [])
+FOUND = FoundReport(
+    "wing · class [jay]",
+    [
+        FoundLatent(
+            "clip:12", BRACKETS, 0.987, exemplars(3), 0.0123, 3.4, 9.87, 5.5,
+            ClassFigures(0.921, [0.86, 0.97], 0.0004, 0.9, 0.1),
+        ),
+        FoundLatent("clip:408", None, 0.5, [], None, None, None, 1.25),
+    ],
+    7,
+    0,
+    "score",
+    "how [unusual]",
+    [3],
+)  # fmt: skip
+NOTHING_FOUND = FoundReport("[wing]", [], 0, 0, "score", "bm25", [])
+SIMILAR = SimilarReport(
+    "clip:12",
+    BRACKETS,
+    "together",
+    "[photos]",
+    400,
+    "cells of 16 a picture",
+    [
+        SimilarLatent("clip:40", BRACKETS, 0.37, 0.81, 0.37, -0.12, 0.01, exemplars(2)),
+        SimilarLatent("clip:9", None, 0.2, None, 0.2, None, None, []),
+    ],
+)
+WRITTEN = WrittenReport("[page].html", ["clip:1", "clip:2"], [3], 12_345, "ab-cd", 2)
 COMPARE = r.CompareReport(
     {"ref": "clip:12", "label": BRACKETS},
     "dinov2",

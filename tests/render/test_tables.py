@@ -8,6 +8,7 @@ from rich.console import Console
 
 from saecli.records import as_json
 from saecli.render.evidence_tables import attribute_table, compare_table, detect_table
+from saecli.render.finding_tables import found_table, report_table, similar_table
 from saecli.render.knockout_table import knockout_table
 from saecli.render.latent_tables import dictionary_table, inspect_table, show_table
 from saecli.render.tables import (
@@ -17,7 +18,6 @@ from saecli.render.tables import (
     list_table,
     probe_table,
     profile_table,
-    search_table,
     train_table,
 )
 from tests.render import reports
@@ -51,8 +51,10 @@ CASES = {
     "unprofiled": (show_table, reports.UNPROFILED, ["clip:12", "not profiled yet"]),
     "dictionary": (dictionary_table, reports.SHOW_DICTIONARY, ["16×16 grid", "--images [set]"]),
     "label": (label_table, reports.LABEL, ["clip:12", reports.BRACKETS]),
-    "search": (search_table, reports.SEARCH, ["clip:12", reports.BRACKETS]),
-    "nothing found": (search_table, reports.NOTHING_FOUND, ["'[wing]'"]),
+    "search": (found_table, reports.FOUND, ["clip:12", reports.BRACKETS, "0.921", "1–2 of 7"]),
+    "nothing found": (found_table, reports.NOTHING_FOUND, ["[wing]"]),
+    "similar": (similar_table, reports.SIMILAR, ["clip:40", "0.81", "0.37", "−0.12", "–"]),
+    "page": (report_table, reports.WRITTEN, ["[page].html", "2 latents", "1 experiment", "12 kB"]),
     "compare": (compare_table, reports.COMPARE, ["0.78", "Counterpart: dinov2:33", "0.44"]),
     "no counterpart": (compare_table, reports.NO_COUNTERPART, ["No counterpart: ", "too weak"]),
     "detect": (detect_table, reports.DETECT, ["blue [wing]", "0.86", "does not exceed"]),
