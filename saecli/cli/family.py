@@ -9,22 +9,44 @@ import typer
 from saecli.cli import computing, output, plan_options, runs, terminal
 from saecli.errors import SaecliError
 
-BESIDE = {"plan_file", "device", "catalog", "as_json"}  # options that a plan file says nothing of
+BESIDE = {
+    "plan_file",
+    "device",
+    "catalog",
+    "out",
+    "as_json",
+}  # options that a plan file says nothing of
 
 
 def knock_out_family(
-    context: typer.Context, path: Path, device: str, catalog: Path | None, as_json: bool
+    context: typer.Context,
+    path: Path,
+    out: Path | None,
+    device: str,
+    catalog: Path | None,
+    as_json: bool,
 ) -> None:
-    """Run a plan file and show its table.
+    """Run a plan file, draw each experiment into a folder if one is named, and show the table.
 
     Raises:
-        SaecliError: if the command line says what belongs into the file.
+        SaecliError: if the command line says what belongs into the file, or ``out`` can't be a
+            folder of pictures.
     """
     from saecli.render.family_table import family_table
+    from saecli.render.saving import check_folder_name
     from saecli.workflows.families import run_family
 
-    found = _taken(context, "knockout", run_family, path, device, catalog)
-    output.emit(found, as_json=as_json, table=family_table)
+    if out is not None:
+        check_folder_name(out)
+    report, experiments = _taken(context, "knockout", run_family, path, device, catalog)
+    if out is not None:
+        from saecli.cli.sheets import write_experiment_figure
+
+        out.mkdir(exist_ok=True)
+        for one in experiments:
+            write_experiment_figure(one, out / f"experiment-{one.report.experiment}.png")
+        terminal.note(f"wrote the figures of {len(experiments)} experiments to {out}")
+    output.emit(report, as_json=as_json, table=family_table)
 
 
 def add_family(

@@ -51,7 +51,15 @@ def knockout(
     most_without: of.MostWithout = None,
     least_images: of.LeastImages = None,
     n_images: computing.NImages = None,
-    out: options.Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Where to write the picture; with --plan a folder, for one of each experiment.",
+            show_default=False,
+        ),
+    ] = None,
     device: options.Device = "auto",
     seed: options.Seed = 0,
     catalog: options.Catalog = None,
@@ -61,7 +69,7 @@ def knockout(
     if plan_file is not None:
         from saecli.cli.family import knock_out_family
 
-        knock_out_family(context, plan_file, device, catalog, as_json)
+        knock_out_family(context, plan_file, out, device, catalog, as_json)
         return
     from saecli.render.knockout_table import knockout_table
     from saecli.render.saving import check_picture_name

@@ -27,6 +27,25 @@ def check_picture_name(path: Path) -> Path:
     return path
 
 
+def check_folder_name(path: Path) -> Path:
+    """Return the path if pictures can be written to a folder there, which may not exist yet.
+
+    Raises:
+        SaecliError: if it is a file or called like a picture, or its own folder doesn't exist.
+    """
+    if path.suffix.lower() in FORMATS or (path.exists() and not path.is_dir()):
+        raise SaecliError(
+            f"'{path}' is no folder, and there is a picture of each experiment",
+            "name a folder",
+            usage=True,
+        )
+    if not path.absolute().parent.is_dir():
+        raise SaecliError(
+            f"there is no folder '{path.parent}'", "make it, or write to another one", usage=True
+        )
+    return path
+
+
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture in the format that the path's ending names.
 

@@ -30,7 +30,7 @@ from saecli.workflows.arms import arms_of, prefixes_of
 from saecli.workflows.detect import detect_latents
 from saecli.workflows.examples import by_folders, by_masks
 from saecli.workflows.family_plans import Choice, Entry, where
-from saecli.workflows.knockout import Ran, publish, register, run_trials
+from saecli.workflows.knockout import Finished, Ran, publish, register, run_trials
 from saecli.workflows.preparation import Trial, prepare
 from saecli.workflows.shelf import Shelf
 from saecli.workflows.stating import told
@@ -78,13 +78,16 @@ def run_family(
     device: str,
     cache: "CacheSettings",
     progress: Progress,
-) -> FamilyReport:
+) -> tuple[FamilyReport, list[Finished]]:
     """Commit every hypothesis of a plan file, run every experiment, and judge them together.
 
     Args:
         path: of the file, for what is said.
         entries: what :func:`saecli.workflows.family_plans.read_family` read.
         cache: of the activations that `auto` latents are chosen on.
+
+    Returns:
+        the report, and each experiment with its parts, to draw it.
 
     Raises:
         SaecliError: naming the entry that is wrong; then nothing was run.
@@ -101,7 +104,7 @@ def run_family(
     reports = judge_together(ran)
     publish(catalog, reports)
     rule = trials[0].plan.rule
-    return FamilyReport(
+    family = FamilyReport(
         plan=str(path),
         size=len(reports),
         alpha=rule.alpha,
@@ -111,6 +114,10 @@ def run_family(
         protocol=protocol_of(ran, [isinstance(entry.latents, Choice) for entry in entries]),
         choices=choose.told,
     )
+    finished = [
+        Finished(report, one.trial, one.target) for report, one in zip(reports, ran, strict=True)
+    ]
+    return family, finished
 
 
 def judge_together(ran: Sequence[Ran]) -> list[KnockoutReport]:

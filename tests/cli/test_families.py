@@ -90,6 +90,34 @@ def test_an_experiment_of_a_family_run_again_is_judged_by_the_p_that_it_has_then
         assert shown["family"] == places[1]
 
 
+def test_each_experiment_of_a_family_is_drawn_as_it_would_be_alone(saecli_bench, birds):
+    three(saecli_bench, birds)
+    plan = ("knockout", "--plan", "plan.toml", "--out")
+    (saecli_bench.folder / "file").write_text("mine")
+    for wrong, words in (
+        ("a.png", "'a.png' is no folder"),
+        ("file", "'file' is no folder"),
+        ("none/figures", "there is no folder 'none'"),
+    ):
+        refuses(saecli_bench(*plan, wrong), 2, words)
+    assert verdicts(saecli_bench) == []
+    outcome = saecli_bench(*plan, "figures", "--json")
+    assert outcome.code == 0, outcome.err
+    numbers = [one["experiment"] for one in outcome.document["experiments"]]
+    drawn = sorted(path.name for path in (saecli_bench.folder / "figures").iterdir())
+    assert drawn == [f"experiment-{number}.png" for number in numbers]
+    alone = ("knockout", SETS[1], "--images", birds / "test", "--probe", "species")
+    rest = ("--class", JAY, "--expect", NUT, "--controls", "19", "--out", "alone.png")
+    assert saecli_bench(*alone, *rest).code == 0
+    with (
+        Image.open(saecli_bench.folder / "alone.png") as single,
+        Image.open(saecli_bench.folder / "figures" / drawn[1]) as one,
+    ):
+        below = (0, 60, single.width, single.height)  # the title has another number
+        assert one.size == single.size
+        assert np.array_equal(np.asarray(one.crop(below)), np.asarray(single.crop(below)))
+
+
 def test_each_figure_equals_the_experiment_s_own(saecli_bench, birds):
     """Being tested together changes p and perhaps the verdict, nothing else."""
     three(saecli_bench, birds)
