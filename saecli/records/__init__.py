@@ -31,7 +31,11 @@ from saecli.records.experiments import (
 from saecli.records.families import FamilyReport, Protocol, ProtocolArm, ProtocolClass
 from saecli.records.frontier import FrontierDictionary, FrontierGroup, FrontierReport
 from saecli.records.labels import (
+    AutomaticLabel,
+    AutomaticLabelsReport,
     LabelConflict,
+    LabelScoreRow,
+    LabelScoresReport,
     LabelsExportReport,
     LabelsImportReport,
     MergeReport,
@@ -81,6 +85,8 @@ __all__ = [
     "ArmReport",
     "AttributeReport",
     "AttributedLatent",
+    "AutomaticLabel",
+    "AutomaticLabelsReport",
     "BackboneRow",
     "CatalogList",
     "ClassProbability",
@@ -118,6 +124,8 @@ __all__ = [
     "LabelConflict",
     "LabelReport",
     "LabelRow",
+    "LabelScoreRow",
+    "LabelScoresReport",
     "LabelsExportReport",
     "LabelsImportReport",
     "MatchRow",

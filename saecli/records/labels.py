@@ -69,3 +69,63 @@ class MergeReport:
     n_files: int
     renamed: dict[str, str] = field(default_factory=dict)
     conflicts: list[LabelConflict] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class AutomaticLabel:
+    """A word that an automatic labeller found for a latent.
+
+    ``confidence`` is its correlation with what the latent does (no probability), ``runner_up`` the
+    next best word with its own.
+    """
+
+    ref: str
+    label: str
+    confidence: float
+    runner_up: str | None
+    runner_up_confidence: float | None
+
+
+@dataclass(frozen=True)
+class AutomaticLabelsReport:
+    """What an automatic labeller said of a dictionary; latents without a good word get none."""
+
+    dictionary: str
+    labeller: str
+    clip: str
+    vocabulary: str
+    n_words: int
+    n_images: int
+    n_labelled: int
+    n_unchanged: int
+    n_without: int
+    labels: list[AutomaticLabel]
+
+
+@dataclass(frozen=True)
+class LabelScoreRow:
+    """How well a label tells the pictures on which its latent fires from others (AUROC).
+
+    ``auroc`` is over all held-out pictures with its 95 % interval, ``random`` and ``near_miss``
+    against these negatives alone; all are null where there are too few, and ``reason`` says so.
+    """
+
+    ref: str
+    label: str
+    author: str
+    kind: str
+    auroc: float | None
+    ci: list[float] | None
+    random: float | None
+    near_miss: float | None
+    n_positive: int
+    n_negative: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class LabelScoresReport:
+    judge: str
+    clip: str
+    n_scored: int
+    scores: list[LabelScoreRow]

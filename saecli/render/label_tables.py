@@ -3,9 +3,15 @@
 from rich.console import RenderableType
 from rich.text import Text
 
-from saecli.records import LabelConflict, LabelRow, LabelsImportReport
+from saecli.records import (
+    AutomaticLabelsReport,
+    LabelConflict,
+    LabelRow,
+    LabelScoresReport,
+    LabelsImportReport,
+)
 from saecli.render import parts
-from saecli.render.numbers import plural
+from saecli.render.numbers import figure, plural
 
 
 def history_table(rows: list[LabelRow]) -> RenderableType:
@@ -54,6 +60,72 @@ def conflicts_table(conflicts: list[LabelConflict]) -> RenderableType | None:
         for place, label in enumerate(one.labels):
             table.add_row(Text("" if place else one.ref), Text(label.text), Text(label.author))
     return table
+
+
+def automatic_table(report: AutomaticLabelsReport, most: int = 40) -> RenderableType:
+    """The words that an automatic labeller found, the surest first."""
+    head = parts.facts(
+        Text(report.dictionary, style=parts.HEADING),
+        f"{report.labeller} by {report.clip}",
+        f"{plural(report.n_words, 'word')} of {report.vocabulary}",
+        plural(report.n_images, "picture"),
+    )
+    counts = parts.facts(
+        f"{plural(report.n_labelled, 'latent')} labelled",
+        f"{report.n_unchanged:,} as before" if report.n_unchanged else None,
+        f"{report.n_without:,} without a good word",
+    )
+    found = sorted(report.labels, key=lambda label: -label.confidence)
+    table = parts.table()
+    parts.add_refs(table, [one.ref for one in found])
+    parts.add_words(table, "label")
+    parts.add_numbers(table, "r")
+    parts.add_words(table, "next best")
+    parts.add_numbers(table, "its r")
+    for one in found[:most]:
+        table.add_row(
+            Text(one.ref),
+            Text(one.label),
+            figure(one.confidence),
+            Text(one.runner_up or "–", style=parts.QUIET),
+            figure(one.runner_up_confidence),
+        )
+    more = f"and {len(found) - most:,} more (--json)" if len(found) > most else None
+    return parts.stack(head, counts, table if found else None, parts.facts(more))
+
+
+_REASONS = {
+    "too_few_active": "fires on too few held-out pictures",
+    "too_few_silent": "silent on too few held-out pictures",
+}
+
+
+def scores_table(report: LabelScoresReport) -> RenderableType:
+    """How well labels tell where their latents fire, in the order they were asked for."""
+    head = parts.facts(
+        f"{report.judge} by {report.clip}",
+        "AUROC: latent fires against silent on held-out pictures, 0.5 is chance",
+    )
+    table = parts.table()
+    parts.add_refs(table, [row.ref for row in report.scores])
+    parts.add_words(table, "label")
+    parts.add_words(table, "author")
+    parts.add_numbers(table, "score", "95 % interval", "random", "near misses", "pictures")
+    for row in report.scores:
+        interval = _REASONS.get(row.reason or "", "")
+        if row.ci is not None:
+            interval = f"[{figure(row.ci[0])}, {figure(row.ci[1])}]"
+        table.add_row(
+            Text(row.ref),
+            Text(row.label),
+            Text(row.author, style=parts.QUIET if row.kind == "labeller" else ""),
+            figure(row.auroc),
+            interval,
+            figure(row.random),
+            figure(row.near_miss),
+            f"{row.n_positive} + {row.n_negative}",
+        )
+    return parts.stack(head, table)
 
 
 def _status(row: LabelRow) -> Text:

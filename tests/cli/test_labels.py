@@ -78,3 +78,20 @@ def test_a_label_can_be_retired_and_rests_on_records(saecli_trained):
     outcome = saecli_trained("label", "clip:3", "x", "--evidence", "experiment:9")
     assert "there is no experiment:9" in outcome.sentence
     assert saecli_trained("label", "clip:3", "x", "--evidence", "rumour:9").code == 2
+
+
+def test_labels_are_given_and_scored_by_a_clip(saecli_trained, monkeypatch):
+    monkeypatch.setenv("SAECLI_CACHE", str(saecli_trained.folder / "cache"))
+    (saecli_trained.folder / "words.txt").write_text("sand\nwater\n")
+    done = saecli_trained.json("labels", "auto", "dinov2", "--vocabulary", "words.txt")
+    assert (done["dictionary"], done["n_words"]) == ("dinov2", 2)
+    assert done["n_labelled"] + done["n_without"] == 48
+    assert saecli_trained("labels", "score").code == 2
+    assert "no label holds" in saecli_trained("labels", "score", "dinov2:3").sentence
+    saecli_trained.json("label", "dinov2:3", "sand", "--author", "ada")
+    outcome = saecli_trained("labels", "score", "dinov2:3")
+    assert outcome.code == 0, outcome.err
+    scores = saecli_trained.json("labels", "score", "--dictionary", "dinov2")["scores"]
+    (row,) = [one for one in scores if one["kind"] == "person"]
+    assert (row["ref"], row["label"], row["author"]) == ("dinov2:3", "sand", "ada")
+    assert (row["auroc"] is None) == (row["reason"] is not None)
