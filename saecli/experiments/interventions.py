@@ -18,7 +18,8 @@ from torch import Tensor
 from saecli.errors import SaecliError
 from saecli.grid import Grid
 from saecli.refs import parse_patches
-from saecli.sae.model import AFFINE, Dictionary
+from saecli.sae.model import Dictionary
+from saecli.sae.normalisation import AFFINE
 
 _VALUE = re.compile(r"(scale|set):([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from saecli.errors import SaecliError
 from saecli.files import write_whole
-from saecli.sae.model import AFFINE, Activation, Dictionary, Identity
+from saecli.sae.model import Activation, Dictionary, Identity
+from saecli.sae.normalisation import is_known
 
 FORMAT = 1
 _HEADER_KEY = "saecli"
@@ -112,10 +113,10 @@ def _check_settings(settings: dict[str, Any], name: str) -> None:
     activation, k = settings["activation"], settings["k"]
     if activation not in get_args(Activation):
         raise _broken(f"{name} has the unknown activation function '{activation}'")
-    if settings["normalisation"] != AFFINE:
+    if not is_known(str(settings["normalisation"])):
         raise SaecliError(
             f"{name} normalises its input by the rule '{settings['normalisation']}', "
-            f"and this saecli knows only '{AFFINE}'",
+            "which this saecli doesn't know",
             "update saecli",
         )
     if activation == "topk" and (not isinstance(k, int) or k < 1):

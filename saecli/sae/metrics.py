@@ -112,8 +112,8 @@ def _reconstruct(dictionary: Dictionary, x: Tensor) -> tuple[Tensor, Tensor]:
     """x̂ (n, d_model), and how many patches each latent is active for."""
     if dictionary.activation != "topk":
         f = dictionary.encode(x)
-        return dictionary.decode(f), (f > 0).sum(dim=0)
+        return dictionary.decode(f, x), (f > 0).sum(dim=0)
     values, latents = dictionary.encode_sparse(x)
     decoded = embedding_bag(latents, dictionary.W_dec, per_sample_weights=values, mode="sum")
     active = torch.bincount(latents[values > 0], minlength=dictionary.n_latents)
-    return dictionary.scale * (decoded + dictionary.b_dec) + dictionary.mean, active
+    return dictionary.denormalise(decoded + dictionary.b_dec, x), active

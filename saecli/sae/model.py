@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from saecli.errors import SaecliError
+from saecli.sae.normalisation import AFFINE, frame
 from saecli.sae.selection import largest
 
 if TYPE_CHECKING:
     from saecli.activations.manifest import Described
 
 Activation = Literal["relu", "topk", "jumprelu"]
-AFFINE = "affine"  # z = (x − mean)/scale with one mean vector and one scale
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ class Dictionary:
         select_scale: (n_latents,) or None; topk ranks by pre-activation times this.
         topk_signed: topk keeps negative values that are among the k largest.
         threshold_inclusive: jumprelu keeps a pre-activation that equals the threshold.
+        normalisation: ``affine``, or a rule of `saecli.sae.normalisation` that takes mean and
+            scale from each patch; then ``mean`` is 0 and ``scale`` 1.
         prefixes: widths of the nested dictionaries (Matryoshka), or None.
     """
 
@@ -113,7 +115,35 @@ class Dictionary:
 
     def normalise(self, x: Tensor) -> Tensor:
         """z (…, d_model) of activations x (…, d_model) in the backbone's units."""
-        return (x - self.mean) / self.scale
+        if self.normalisation == AFFINE:
+            return (x - self.mean) / self.scale
+        patch = frame(self.normalisation, x)
+        return (x - patch.centre) / patch.divisor
+
+    def denormalise(self, z: Tensor, x: Tensor | None = None) -> Tensor:
+        """Bring ẑ (…, d_model) back into the backbone's units.
+
+        Args:
+            z: (…, d_model), normalised.
+            x: (…, d_model), the activations that were encoded; needed where the normalisation
+                is a rule of each patch.
+
+        Raises:
+            SaecliError: if they are needed and not given.
+        """
+        if self.normalisation == AFFINE:
+            return self.scale * z + self.mean
+        if x is None:
+            raise SaecliError(
+                f"the dictionary normalises each patch by itself ({self.normalisation})",
+                "decode with the activations that were encoded",
+            )
+        patch = frame(self.normalisation, x)
+        return patch.scale * z + patch.centre
+
+    def scale_of(self, x: Tensor) -> Tensor:
+        """Units of the backbone to one unit of z: (1,), or (…, 1) of patches x (…, d_model)."""
+        return self.scale if self.normalisation == AFFINE else frame(self.normalisation, x).scale
 
     def preactivations(self, x: Tensor) -> Tensor:
         """z W_enc + b_enc, (…, n_latents), of activations x (…, d_model)."""
@@ -130,10 +160,13 @@ class Dictionary:
         Returns:
             (…, n_latents), in the SAE's units.
         """
-        a = self.preactivations(x)
+        return self.activate(self.preactivations(x))
+
+    def activate(self, a: Tensor) -> Tensor:
+        """f (…, n_latents) of pre-activations a, of the same shape."""
         if self.activation == "topk":
             flat = a.view(-1, self.n_latents)
-            values, indices = self._select(flat)
+            values, indices = self.select(flat)
             return torch.zeros_like(flat).scatter_(1, indices, values).view(a.shape)
         f = a.relu()
         if self.threshold is not None:
@@ -158,11 +191,25 @@ class Dictionary:
                 f"a {self.activation} dictionary has no fixed number of active latents",
                 "encode it densely",
             )
-        return self._select(self.preactivations(x))
+        return self.select(self.preactivations(x))
 
-    def decode(self, f: Tensor) -> Tensor:
-        """x̂ (…, d_model), in the backbone's units, of dense activations f (…, n_latents)."""
-        return self.scale * (f @ self.W_dec + self.b_dec) + self.mean
+    def select(self, a: Tensor) -> tuple[Tensor, Tensor]:
+        """What `encode_sparse` gives, of pre-activations a (N, n_latents)."""
+        if self.k is None:
+            raise SaecliError("the topk dictionary states no k", "train or import it again")
+        if self.select_scale is None:
+            values, indices = largest(a, self.k)
+        else:
+            indices = largest(a * self.select_scale, self.k)[1]
+            values = a.gather(1, indices)
+        return (values if self.topk_signed else values.relu()), indices
+
+    def decode(self, f: Tensor, x: Tensor | None = None) -> Tensor:
+        """x̂ (…, d_model), in the backbone's units, of dense activations f (…, n_latents).
+
+        x: as for `denormalise`.
+        """
+        return self.denormalise(f @ self.W_dec + self.b_dec, x)
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
@@ -203,16 +250,6 @@ class Dictionary:
                 f"{mine.backbone_digest[:12]}, and {backbone.name} has {backbone.digest[:12]}",
                 remedy,
             )
-
-    def _select(self, a: Tensor) -> tuple[Tensor, Tensor]:
-        if self.k is None:
-            raise SaecliError("the topk dictionary states no k", "train or import it again")
-        if self.select_scale is None:
-            values, indices = largest(a, self.k)
-        else:
-            indices = largest(a * self.select_scale, self.k)[1]
-            values = a.gather(1, indices)
-        return (values if self.topk_signed else values.relu()), indices
 
 
 def _times(grid: tuple[int, int]) -> str:
