@@ -1,7 +1,5 @@
 """Latents in the catalog: their figures, their label and the pictures they fire on."""
 
-import struct
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,10 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from saecli.catalog.dictionaries import DictionaryInfo
+from saecli.catalog.figures import latent_figures
 from saecli.catalog.labels import current_labels
 from saecli.catalog.profiles import ProfileInfo, current_profile
 from saecli.catalog.queries import chunks
-from saecli.catalog.tables import Image, LatentExemplar, LatentProfile, Profile
+from saecli.catalog.tables import Image, LatentExemplar, LatentProfile
 from saecli.records import Exemplar, ImageRef
 from saecli.refs import latent_ref
 
@@ -96,7 +95,7 @@ def exemplars(
         session: of the catalog.
         dictionary: whose newest profile is read.
         indices: of the latents.
-        kind: `top`, `quantile` or `random`.
+        kind: `top`, `quantile`, `random` or `near_miss`.
         top: how many of each latent.
     """
     profile = current_profile(session, dictionary)
@@ -170,15 +169,5 @@ def histogram(
     session: Session, dictionary: DictionaryInfo, index: int
 ) -> dict[str, list[float]] | None:
     """A latent's active patches by activation: `edges` (B + 1, SAE units), `counts` (B)."""
-    profile = current_profile(session, dictionary)
-    if profile is None:
-        return None
-    edges, counts = session.execute(
-        select(Profile.histogram_edges, LatentProfile.histogram)
-        .join(LatentProfile, LatentProfile.profile_id == Profile.id)
-        .where(Profile.id == profile.id, LatentProfile.number == index)
-    ).one()
-    return {
-        "edges": [edge for (edge,) in struct.iter_unpack("<d", edges)],
-        "counts": [count for (count,) in struct.iter_unpack("<q", zlib.decompress(counts))],
-    }
+    found = latent_figures(session, dictionary, index)
+    return None if found is None else {"edges": found.edges, "counts": [*found.counts]}

@@ -1,7 +1,6 @@
 """Writing a profile: a draft in short batches, visible to others once it is whole."""
 
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 from saecli.catalog.arrays import pack_map, pack_signature
 from saecli.catalog.artifacts import store_artifact
 from saecli.catalog.dictionaries import DictionaryInfo
+from saecli.catalog.figures import pack_figures
 from saecli.catalog.images import ImageSetInfo, image_ids
 from saecli.catalog.opening import Catalog
 from saecli.catalog.profiles import ProfileInfo, profile_info
@@ -62,10 +62,11 @@ class ProfileArrays:
     maximum: Floats  # (S,)
     histogram: Integers  # (S, B) counts of f > 0
     edges: Floats  # (B + 1,), SAE units
-    exemplars: Mapping[str, ExemplarArrays]  # by kind: top, quantile, random
+    exemplars: Mapping[str, ExemplarArrays]  # by kind: top, quantile, random, near_miss
     signature_positions: Integers  # (M,) positions in the image set
     signature: Floats  # (S, M) largest activation on each of these pictures
     coarse: CoarseMaps | None = None  # where they fire on these pictures
+    figures: Sequence[Mapping[str, Any]] | None = None  # (S,) what else is known of each latent
 
 
 def store_profile(
@@ -177,7 +178,9 @@ def _statistics_rows(
             "n_active": int(arrays.n_active[i]),
             "total": float(arrays.total[i]),
             "maximum": float(arrays.maximum[i]),
-            "histogram": zlib.compress(histogram[i].tobytes()),
+            "histogram": pack_figures(
+                histogram[i].tobytes(), None if arrays.figures is None else arrays.figures[i]
+            ),
         }
         for i in latents
     ]

@@ -10,9 +10,10 @@ from saecli.catalog.dictionaries import (
     training_points,
 )
 from saecli.catalog.experiments import experiment_rows
+from saecli.catalog.figures import latent_figures
 from saecli.catalog.label_history import label_history
 from saecli.catalog.labels import current_labels
-from saecli.catalog.latents import exemplars, histogram, summaries
+from saecli.catalog.latents import exemplars, summaries
 from saecli.catalog.matches import latest_matches
 from saecli.catalog.profiles import current_profile
 from saecli.errors import SaecliError
@@ -57,8 +58,14 @@ def show_latent(session: Session, concept: Concept, *, n_exemplars: int = 16) ->
     profile = current_profile(session, dictionary)
     chosen = {
         kind: exemplars(session, dictionary, [index], kind=kind, top=top).get(index, [])
-        for kind, top in (("top", n_exemplars), ("quantile", 64), ("random", 64))
+        for kind, top in (
+            ("top", n_exemplars),
+            ("quantile", 64),
+            ("random", 64),
+            ("near_miss", 64),
+        )
     }
+    figures = latent_figures(session, dictionary, index)
     return ShowReport(
         ref=summary.ref,
         label=summary.label,
@@ -67,12 +74,19 @@ def show_latent(session: Session, concept: Concept, *, n_exemplars: int = 16) ->
         mean_activation=summary.mean_activation,
         max_activation=summary.max_activation,
         image_set=None if profile is None else profile.image_set.name,
-        histogram=histogram(session, dictionary, index),
+        histogram=(
+            None if figures is None else {"edges": figures.edges, "counts": [*figures.counts]}
+        ),
         exemplars=chosen["top"],
         quantiles=chosen["quantile"],
         random_actives=chosen["random"],
         matches=latest_matches(session, concept),
         experiments=experiment_rows(session, latent_id),
+        near_misses=chosen["near_miss"],
+        monosemanticity=None if figures is None else figures.monosemanticity,
+        together=None if figures is None else figures.together,
+        n_together=None if figures is None else figures.n_together,
+        enriched=None if figures is None else figures.enriched,
     )
 
 

@@ -1,4 +1,4 @@
-"""`saecli profile`: what each latent of a dictionary does over an image set."""
+"""`saecli profile`: what each latent of one or several dictionaries does over an image set."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -10,7 +10,14 @@ from saecli.errors import SaecliError
 
 
 def profile(
-    dictionary: Annotated[str, typer.Argument(help="The dictionary.", show_default=False)],
+    dictionaries: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DICTIONARY...",
+            help="The dictionary, or several of one backbone and layer, in one pass.",
+            show_default=False,
+        ),
+    ],
     images: options.AnyImages = None,
     exemplars: Annotated[
         int,
@@ -18,6 +25,7 @@ def profile(
     ] = 16,
     activations: computing.Activations = None,
     n_images: computing.NImages = None,
+    precision: computing.Precision = "float32",
     device: options.Device = "auto",
     cache: computing.Cache = None,
     seed: options.Seed = 0,
@@ -26,16 +34,17 @@ def profile(
 ) -> None:
     """Profile a dictionary over an image set: statistics, exemplars, signatures."""
     from saecli.profiling.profiler import ProfileSettings
-    from saecli.render.tables import profile_table
-    from saecli.workflows.profile import contribute, follows, profile_dictionary
+    from saecli.records import ProfilesReport
+    from saecli.render.tables import profile_table, profiles_table
+    from saecli.workflows.profile import contribute, follows, profile_dictionaries
 
     if images is None and activations is None:
         raise SaecliError(
             "there are no pictures to profile over", "name --images or --activations", usage=True
         )
-    settings = ProfileSettings(n_exemplars=exemplars, seed=seed)
+    settings = ProfileSettings(n_exemplars=exemplars, precision=precision, seed=seed)
     details = asdict(settings) | {
-        "dictionary": dictionary,
+        "dictionary": dictionaries[0] if len(dictionaries) == 1 else dictionaries,
         "images": images,
         "activations": None if activations is None else str(activations),
         "n_images": n_images,
@@ -46,13 +55,15 @@ def profile(
     if follows():
         with runs.opened(catalog) as opened:
             kept = computing.cache_settings(opened.files, cache)
-            contribute(opened, dictionary, images, settings, store=store, cache=kept, device=device)
+            contribute(
+                opened, dictionaries, images, settings, store=store, cache=kept, device=device
+            )
         return
     with runs.recorded(catalog, "profile", details, seed=seed) as (opened, invocation):
-        found = profile_dictionary(
+        found = profile_dictionaries(
             opened,
             invocation,
-            dictionary,
+            dictionaries,
             images,
             settings,
             store=store,
@@ -61,4 +72,7 @@ def profile(
             n_images=n_images,
             progress=terminal.progress(),
         )
-    output.emit(found, as_json=as_json, table=profile_table)
+    if len(found) == 1:
+        output.emit(found[0], as_json=as_json, table=profile_table)
+    else:
+        output.emit(ProfilesReport(found), as_json=as_json, table=profiles_table)

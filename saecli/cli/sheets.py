@@ -37,7 +37,12 @@ if TYPE_CHECKING:
 DEMO_PICTURES, DEMO_COLUMNS = 48, 12
 FIGURE_PICTURES = 4  # of a segmentation experiment
 EXEMPLARS = 6  # beside each latent of an observation
-SECTIONS = {"top": "strongest", "quantile": "from weak to strong", "random": "random actives"}
+SECTIONS = {
+    "top": "strongest",
+    "quantile": "from weak to strong",
+    "random": "random actives",
+    "near_miss": "silent, and nearest to firing",
+}
 
 
 def write_inspect_sheet(catalog: Catalog, report: InspectReport, seen: "Seen", out: Path) -> None:

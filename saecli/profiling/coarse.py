@@ -7,6 +7,7 @@ cells.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +118,28 @@ class CoarseGathering:
             )
             for i in np.flatnonzero(wanted)
         ]
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """All that was gathered so far, by name."""
+        pictures = list(self._pictures.values())
+        return {
+            "size": np.array(self._size),
+            "images": self._held,
+            "n_entries": np.array([len(one.latent) for one in pictures], np.int64),
+            "latent": np.concatenate([np.zeros(0, np.int32), *(one.latent for one in pictures)]),
+            "cell": np.concatenate([np.zeros(0, np.int32), *(one.cell for one in pictures)]),
+            "value": np.concatenate([np.zeros(0, np.float16), *(one.value for one in pictures)]),
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on from a `state`."""
+        self._size = int(state["size"])
+        ends = np.cumsum(state["n_entries"])[:-1]
+        parts = (np.split(state[name], ends) for name in ("latent", "cell", "value"))
+        self._pictures = {
+            image: _Picture(*entries)
+            for image, *entries in zip(state["images"].tolist(), *parts, strict=True)
+        }
 
     def finish(self) -> CoarseMaps:
         """The maps of all latents."""

@@ -8,6 +8,7 @@ at the end: exact for latents that fire on at most as many images as the sample 
 """
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,26 @@ class Shortlist:
         """Take in what was offered of later images."""
         self._parts += later._parts
         self._waiting += later._waiting
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """All that may still become an exemplar, by name."""
+        kept = _joined(self._parts) if self._parts else None
+        names = [field.name for field in fields(_Candidates)] if kept is not None else []
+        return {
+            "floor": self._floor,
+            "ceiling": self._ceiling,
+            **{f"pairs_{name}": getattr(kept, name) for name in names},
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on from a `state`."""
+        self._floor[:] = state["floor"]
+        self._ceiling[:] = state["ceiling"]
+        if "pairs_latent" in state:
+            self._parts = [
+                _Candidates(**{f.name: state[f"pairs_{f.name}"] for f in fields(_Candidates)})
+            ]
+            self._waiting = len(self._parts[0].map_patch)
 
     def _sort_out(self) -> tuple[_Candidates, NDArray[np.int64], NDArray[np.int64]]:
         """Drop what can't survive; also each survivor's rank by value and by hash."""

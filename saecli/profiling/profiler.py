@@ -3,7 +3,7 @@
 Memory is bounded whatever the number of images: the counts, the survivors of the exemplar
 choice with their sparse maps, and the signature. Maps are kept as the pass goes, not encoded
 anew afterwards: in a set of any size most images are some latent's exemplar, so that a second
-sweep would nearly double the work. Nothing is written, so an interrupt loses only the pass.
+sweep would nearly double the work.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,10 +15,14 @@ from torch import Tensor
 
 from saecli.errors import SaecliError
 from saecli.grid import CoarseMaps
+from saecli.profiling.coactivation import Neighbours
+from saecli.profiling.enrichment import Enriched
 from saecli.profiling.maps import PatchMaps
+from saecli.profiling.monosemanticity import monosemanticity
 from saecli.profiling.parts import Part, gather, joined
 from saecli.progress import SILENT, Progress
 from saecli.sae.model import Dictionary
+from saecli.sae.objectives.protocol import Precision
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class ProfileSettings:
     """Equal parts of its images by activation, for the quantile exemplars."""
     n_per_stratum: int = 2
     """Images from each part."""
+    n_near_misses: int = 8
+    """Pictures on which it is silent, by how near it came to firing."""
     n_sample: int = 64
     """Random images of each latent from which both are drawn; quantiles are exact up to here."""
     n_bins: int = 60
@@ -45,6 +51,12 @@ class ProfileSettings:
     """Images of the signature; all where the set has no more."""
     coarse_side: int = 4
     """Rows and columns of the grid on which latents of different backbones are compared."""
+    n_neighbours: int = 8
+    """Latents that fire with it most."""
+    n_enriched: int = 5
+    """Classes on whose pictures it fires most, where classes are known."""
+    precision: Precision = "float32"
+    """Of the encoder's product; what a TopK dictionary keeps is float32's in either."""
     seed: int = 0
 
 
@@ -74,6 +86,11 @@ class Profile:
         random_image, random_patch, random_activation: (S, n_random), alike: random images on
             which the latent fires, in random order.
         maps: patch maps of all of these.
+        near_image, near_patch, near_activation: (S, n_near_misses), alike: images on which the
+            latent is silent, nearest to firing first (see `NearMisses`); activations are 0.
+        neighbours: the latents that each fires with most, on the signature's images.
+        monosemanticity: (S,) float64, on the signature's images (see `monosemanticity`).
+        enriched: the classes of each latent; None where no classes are known.
         signature_images: (M,) int64, ascending image indices.
         signature: (S, M) float16, maximum over each of those images' patches.
         coarse: where each latent fires on those images.
@@ -97,6 +114,12 @@ class Profile:
     random_patch: NDArray[np.int32]
     random_activation: NDArray[np.float32]
     maps: PatchMaps
+    near_image: NDArray[np.int32]
+    near_patch: NDArray[np.int32]
+    near_activation: NDArray[np.float32]
+    neighbours: Neighbours
+    monosemanticity: NDArray[np.float64]
+    enriched: Enriched | None
     signature_images: NDArray[np.int64]
     signature: NDArray[np.float16]
     coarse: CoarseMaps
@@ -118,6 +141,8 @@ def profile(
     most_images: int,
     settings: ProfileSettings | None = None,
     progress: Progress = SILENT,
+    *,
+    classes: NDArray[np.int64] | None = None,
 ) -> Profile:
     """Profile a dictionary over an image set in one pass.
 
@@ -129,14 +154,17 @@ def profile(
             image 0 on without a gap, one grid.
         most_images: how many images will come at most; where some turn out to be broken, fewer do.
         settings: what to keep; the defaults where None.
-        progress: told of each group of images.
+        progress: told of each batch of images.
+        classes: (most_images,) each image's class as a number, -1 where it has none; None where
+            no classes are known.
 
     Raises:
         SaecliError: if an activation is NaN or infinite, or no image came.
         ValueError: if images are out of order, missing between others, or too many.
     """
     settings = settings or ProfileSettings()
-    return finish([gather(dictionary, batches, most_images, settings, progress)], settings)
+    parts = gather([dictionary], batches, most_images, settings, progress, classes=classes)
+    return finish(parts, settings)
 
 
 def finish(parts: Sequence[Part], settings: ProfileSettings) -> Profile:
@@ -152,6 +180,7 @@ def finish(parts: Sequence[Part], settings: ProfileSettings) -> Profile:
             "give a folder of readable pictures",
         )
     statistics = whole.statistics
+    near = whole.near_misses.finish(statistics.largest > 0)
     signature_images, signature = whole.signatures.finish()
     top, quantiles, random, maps = whole.shortlist.finish(
         settings.n_random, settings.n_strata, settings.n_per_stratum
@@ -175,6 +204,12 @@ def finish(parts: Sequence[Part], settings: ProfileSettings) -> Profile:
         random_patch=random.patch,
         random_activation=random.activation,
         maps=maps,
+        near_image=near.image,
+        near_patch=near.patch,
+        near_activation=near.activation,
+        neighbours=whole.coactivation.finish(settings.n_neighbours),
+        monosemanticity=monosemanticity(signature, whole.embeddings.finish()),
+        enriched=None if whole.classes is None else whole.classes.finish(settings.n_enriched),
         signature_images=signature_images,
         signature=signature,
         coarse=whole.coarse.finish(),

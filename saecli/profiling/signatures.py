@@ -1,5 +1,7 @@
 """Signatures: each latent's maximum on a uniform draw of images, whose number is known last."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,6 +66,15 @@ class Signatures:
         images, values = later.finish()
         columns, entering = self._enter(images)
         self._value[:, columns] = values[:, entering]
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """All that was gathered so far, by name."""
+        return {"image": self._image, "value": self._value}
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on from a `state`."""
+        self._image[:] = state["image"]
+        self._value[:] = state["value"]
 
     def finish(self) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """The images (M,), ascending, and the maxima (S, M)."""

@@ -1,6 +1,7 @@
 """Per-latent statistics over all patches, and each image's maxima."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,25 @@ class Statistics:
         self._counts += other._counts
         self.n_active_images += other.n_active_images
         np.maximum(self.largest, other.largest, out=self.largest)
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """All that was counted so far, by name."""
+        spans = sorted(self._sums)
+        empty = np.zeros((0, self._n_latents))
+        return {
+            "spans": np.array(spans, np.int64),
+            "sums": np.stack([self._sums[span] for span in spans]) if spans else empty,
+            "counts": self._counts,
+            "n_active_images": self.n_active_images,
+            "largest": self.largest,
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on from a `state`."""
+        self._sums = dict(zip(state["spans"].tolist(), state["sums"].copy(), strict=True))
+        self._counts[:] = state["counts"]
+        self.n_active_images[:] = state["n_active_images"]
+        self.largest[:] = state["largest"]
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ from saecli.records.listing import (
     ProbeRow,
 )
 from saecli.records.looking import (
+    ClassEffect,
     EndedLabelReport,
     ExplanationReport,
     InspectedLatent,
@@ -64,6 +65,7 @@ from saecli.records.looking import (
     ShowDictionaryReport,
     ShownLatent,
     ShowReport,
+    TogetherLatent,
 )
 from saecli.records.making import (
     DefaultReport,
@@ -72,6 +74,7 @@ from saecli.records.making import (
     ProbeGridPoint,
     ProbeReport,
     ProfileReport,
+    ProfilesReport,
     TrainedDictionary,
     TrainReport,
 )
@@ -89,6 +92,7 @@ __all__ = [
     "AutomaticLabelsReport",
     "BackboneRow",
     "CatalogList",
+    "ClassEffect",
     "ClassProbability",
     "CompareReport",
     "ControlReport",
@@ -136,6 +140,7 @@ __all__ = [
     "ProbeReport",
     "ProbeRow",
     "ProfileReport",
+    "ProfilesReport",
     "Protocol",
     "ProtocolArm",
     "ProtocolClass",
@@ -153,6 +158,7 @@ __all__ = [
     "SkippedRow",
     "StandingLabel",
     "StatedFamily",
+    "TogetherLatent",
     "TrainReport",
     "TrainedDictionary",
     "as_json",

@@ -102,7 +102,39 @@ class MatchRow:
 
 
 @dataclass(frozen=True)
+class TogetherLatent:
+    """A latent that fires on the same patches.
+
+    ``share``: of the patches on which either fires, those on which both do.
+    """
+
+    ref: str
+    label: str | None
+    share: float
+
+
+@dataclass(frozen=True)
+class ClassEffect:
+    """A class on whose pictures a latent fires more often than on others.
+
+    ``log2_odds_ratio`` with its 95 % interval; ``q`` is Fisher's one-sided p, adjusted over all
+    latents and classes.
+    """
+
+    class_: str
+    log2_odds_ratio: float
+    ci: list[float]
+    q: float
+
+
+@dataclass(frozen=True)
 class ShowReport:
+    """Everything about a latent; what a profile doesn't say is null.
+
+    ``monosemanticity`` is Pach et al. 2025's score: how alike the pictures are on which it fires,
+    at most 1. ``together`` was counted on ``n_together`` pictures.
+    """
+
     ref: str
     label: str | None
     labels: list[LabelRow]
@@ -116,6 +148,11 @@ class ShowReport:
     random_actives: list[Exemplar]
     matches: list[MatchRow]
     experiments: list[ExperimentRow]
+    near_misses: list[Exemplar] = field(default_factory=list)
+    monosemanticity: float | None = None
+    together: list[TogetherLatent] | None = None
+    n_together: int | None = None
+    enriched: list[ClassEffect] | None = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,13 @@ class ProfileReport:
 
 
 @dataclass(frozen=True)
+class ProfilesReport:
+    """Several dictionaries, profiled in one pass."""
+
+    profiles: list[ProfileReport]
+
+
+@dataclass(frozen=True)
 class ProbeGridPoint:
     """One head that was tried: mean cross-entropy on the validation pictures, in nats."""
 
@@ -72,10 +79,13 @@ class DefaultReport:
 
 @dataclass(frozen=True)
 class ExportReport:
+    """What was written of a dictionary; ``sha256`` is its identity, ``files`` are in a folder."""
+
     dictionary: str
     format: str
     out: str
     sha256: str
+    files: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

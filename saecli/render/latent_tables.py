@@ -11,7 +11,7 @@ from saecli.records import (
     ShowDictionaryReport,
     ShowReport,
 )
-from saecli.render import parts
+from saecli.render import parts, profile_tables
 from saecli.render.label_tables import history_table
 from saecli.render.numbers import count, figure, interval, p_value, plural, ranges, share
 
@@ -154,6 +154,7 @@ def show_table(report: ShowReport) -> RenderableType:
                 f"active on {share(report.density)} of the patches",
                 f"mean {figure(report.mean_activation)} where active",
                 f"largest {figure(report.max_activation)}",
+                profile_tables.alike(report),
                 None if report.image_set is None else f"over {report.image_set}",
             )
         )
@@ -164,6 +165,9 @@ def show_table(report: ShowReport) -> RenderableType:
         _exemplar_rows("Exemplars", report.exemplars, _MOST_EXEMPLARS, report.max_activation),
         _exemplar_rows("Across its activations", report.quantiles, 10, report.max_activation),
         _exemplar_rows("Random actives", report.random_actives, 4, report.max_activation),
+        profile_tables.near_misses(report),
+        profile_tables.classes(report),
+        profile_tables.together(report),
         _matches(report),
         _experiments(report),
     )

@@ -12,6 +12,7 @@ from saecli.records import (
     LabelReport,
     ProbeReport,
     ProfileReport,
+    ProfilesReport,
     TrainReport,
 )
 from saecli.render import parts
@@ -53,6 +54,11 @@ def profile_table(report: ProfileReport) -> RenderableType:
         duration(report.seconds),
     )
     return parts.stack(line.append("\n").append_text(numbers), parts.skipped(report.skipped))
+
+
+def profiles_table(report: ProfilesReport) -> RenderableType:
+    """What one pass saw of several dictionaries."""
+    return parts.stack(*(profile_table(one) for one in report.profiles))
 
 
 def probe_table(report: ProbeReport) -> RenderableType:
@@ -182,6 +188,7 @@ def export_table(report: ExportReport) -> RenderableType:
         Text.assemble((report.dictionary, parts.REF))
         .append(f" as {report.format}")
         .append(f" in {report.out}", style=""),
+        plural(len(report.files), "file") if report.files else None,
         f"SHA-256 {report.sha256[:16]}…",
     )
 

@@ -1,38 +1,38 @@
-"""Profile a dictionary over an image set and keep the result in the catalog."""
+"""Profile dictionaries over an image set and keep the results in the catalog."""
 
 import os
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from saecli.catalog.dictionaries import DictionaryInfo, get_dictionary
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
-from saecli.catalog.profiling import ExemplarArrays, ProfileArrays, store_profile
+from saecli.catalog.profiling import store_profile
 from saecli.errors import SaecliError
 from saecli.progress import SILENT, Progress
 from saecli.records import ProfileReport
 from saecli.workflows.inputs import Inputs, Store, of_dictionary
 from saecli.workflows.models import load_dictionary
+from saecli.workflows.passes import FOLDER, class_names, forget, go_through
 from saecli.workflows.pictures import register
+from saecli.workflows.profiled import profile_arrays
 
 if TYPE_CHECKING:
     from saecli.activations.processes import Processes
     from saecli.activations.settings import CacheSettings
     from saecli.activations.source import Source
     from saecli.images.sources import ImageSource
-    from saecli.profiling.maps import PatchMaps
-    from saecli.profiling.profiler import Profile, ProfileSettings
+    from saecli.profiling.profiler import ProfileSettings
     from saecli.sae.model import Dictionary
 
 
-def profile_dictionary(
+def profile_dictionaries(
     catalog: Catalog,
     invocation: Invocation,
-    name: str,
+    names: Sequence[str],
     images: str | None,
     settings: "ProfileSettings",
     *,
@@ -41,28 +41,31 @@ def profile_dictionary(
     device: str,
     n_images: int | None,
     progress: Progress,
-) -> ProfileReport:
-    """Profile a dictionary over a set's activations: recorded now, found recorded, or a store's.
+) -> list[ProfileReport]:
+    """Profile dictionaries of one layer in one pass over a set's activations.
+
+    The activations are recorded now, found recorded, or a store's. A pass that takes long is kept
+    meanwhile, and the same command goes on with it.
 
     Raises:
-        SaecliError: if there is no such dictionary, or the store isn't of its backbone and layer.
+        SaecliError: if there is no such dictionary, they are of different layers, or the store
+            isn't of their backbone and layer.
     """
     from saecli.activations.processes import joined
 
     with joined() as here:
-        info, inputs, dictionary = _open(
-            catalog, name, images, store, progress, here, cache, device, n_images
-        )
+        opened = _open(catalog, names, images, store, progress, here, cache, device, n_images)
         return profile_activations(
             catalog,
             invocation,
-            info,
-            dictionary,
-            inputs.activations,
-            inputs.pictures,
+            opened.infos,
+            opened.dictionaries,
+            opened.inputs.activations,
+            opened.inputs.pictures,
             settings,
             progress,
             here=here,
+            folder=catalog.files / FOLDER,
         )
 
 
@@ -73,7 +76,7 @@ def follows() -> bool:
 
 def contribute(
     catalog: Catalog,
-    name: str,
+    names: Sequence[str],
     images: str | None,
     settings: "ProfileSettings",
     *,
@@ -84,20 +87,36 @@ def contribute(
     """Go through this process's share of a store's images for the first process, which reports.
 
     Raises:
-        SaecliError: as `profile_dictionary`.
+        SaecliError: as `profile_dictionaries`.
     """
     from saecli.activations.processes import joined
 
     with joined() as here:
-        _, inputs, dictionary = _open(
-            catalog, name, images, store, SILENT, here, cache, device, None
+        opened = _open(catalog, names, images, store, SILENT, here, cache, device, None)
+        here.gather(
+            go_through(
+                opened.infos,
+                opened.dictionaries,
+                opened.inputs.activations,
+                opened.inputs.pictures,
+                settings,
+                SILENT,
+                here,
+                folder=catalog.files / FOLDER,
+            )
         )
-        _profile_share(dictionary, inputs.activations, settings, SILENT, here)
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    infos: list[DictionaryInfo]
+    inputs: Inputs
+    dictionaries: "list[Dictionary]"
 
 
 def _open(
     catalog: Catalog,
-    name: str,
+    names: Sequence[str],
     images: str | None,
     store: Store | None,
     progress: Progress,
@@ -105,8 +124,8 @@ def _open(
     cache: "CacheSettings",
     device: str,
     n_images: int | None,
-) -> "tuple[DictionaryInfo, Inputs, Dictionary]":
-    """The dictionary and activations that fit it, on this process's device."""
+) -> _Opened:
+    """The dictionaries and activations that fit them, on this process's device."""
     from saecli.backbones import resolve_device
 
     if here.size > 1 and store is None:
@@ -115,10 +134,17 @@ def _open(
             "record one with saecli record, and name it with --activations",
             usage=True,
         )
+    if here.size > 1 and len(names) > 1:
+        raise SaecliError(
+            f"{here.size} processes share the images of one dictionary, not of {len(names)}",
+            "profile them one after the other, or all in one process",
+            usage=True,
+        )
     with catalog.reading() as session:
-        info = get_dictionary(session, name)
+        infos = [get_dictionary(session, name) for name in dict.fromkeys(names)]
+    _check_together(infos)
     inputs = of_dictionary(
-        info,
+        infos[0],
         images,
         store,
         progress,
@@ -126,126 +152,82 @@ def _open(
         device=here.device(resolve_device(device)),
         n_images=n_images,
     )
-    dictionary = load_dictionary(catalog, info, inputs.device)
-    dictionary.check_fits(inputs.backbone, inputs.layer)
-    return info, inputs, dictionary
+    dictionaries = [load_dictionary(catalog, info, inputs.device) for info in infos]
+    for dictionary in dictionaries:
+        dictionary.check_fits(inputs.backbone, inputs.layer)
+    return _Opened(infos, inputs, dictionaries)
+
+
+def _check_together(infos: Sequence[DictionaryInfo]) -> None:
+    """Return if the dictionaries read the same activations.
+
+    Raises:
+        SaecliError: naming two that don't.
+    """
+    first = infos[0]
+    for other in infos[1:]:
+        if (other.backbone.digest, other.layer) != (first.backbone.digest, first.layer):
+            raise SaecliError(
+                f"'{first.name}' is of {first.backbone.name} at layer {first.layer}, and "
+                f"'{other.name}' of {other.backbone.name} at layer {other.layer}",
+                "profile those of one backbone and layer together, others one after the other",
+                usage=True,
+            )
 
 
 def profile_activations(
     catalog: Catalog,
     invocation: Invocation,
-    info: DictionaryInfo,
-    dictionary: "Dictionary",
+    infos: Sequence[DictionaryInfo],
+    dictionaries: "Sequence[Dictionary]",
     activations: "Source",
     source: "ImageSource",
     settings: "ProfileSettings",
     progress: Progress,
     *,
     here: "Processes | None" = None,
-) -> ProfileReport:
-    """Profile a dictionary over activations that are at hand, with other processes if there are."""
-    from saecli.profiling.profiler import profile
+    folder: Path | None = None,
+) -> list[ProfileReport]:
+    """Profile dictionaries over activations at hand, with other processes where there are some.
 
-    started = time.monotonic()
-    found = (
-        profile(dictionary, activations.batches(), activations.n_images, settings, progress)
-        if here is None or here.size == 1
-        else _profile_share(dictionary, activations, settings, progress, here)
-    )
-    assert found is not None
-    image_set = register(catalog, invocation, source, activations.images, activations.skipped)
-    seconds = time.monotonic() - started
-    stored = store_profile(
-        catalog,
-        invocation.id,
-        dictionary=info,
-        image_set=image_set,
-        arrays=_arrays(found),
-        settings=asdict(settings),
-        seconds=seconds,
-    )
-    return ProfileReport(
-        dictionary=info.name,
-        image_set=image_set.name,
-        n_images=stored.n_images,
-        n_patches=stored.n_patches,
-        n_latents=dictionary.n_latents,
-        n_alive=stored.n_alive,
-        seconds=seconds,
-        skipped=[f"{one.name}: {one.reason}" for one in activations.skipped],
-    )
-
-
-def _profile_share(
-    dictionary: "Dictionary",
-    activations: "Source",
-    settings: "ProfileSettings",
-    progress: Progress,
-    here: "Processes",
-) -> "Profile | None":
-    """This process's share of the images, and on the first the profile of all of them."""
-    import torch
-
-    from saecli.profiling.parts import gather, share_of
+    Args:
+        folder: where a long pass is kept meanwhile; None keeps none.
+    """
     from saecli.profiling.profiler import finish
 
-    n_images = activations.n_images
-    run = share_of(dictionary, n_images, here.rank, here.size)
-    batches = activations.batches(images=torch.arange(run.start, run.stop))
-    placed = ((run.start + start, batch) for start, batch in batches)
-    parts = here.gather(gather(dictionary, placed, n_images, settings, progress, run=run))
-    return None if parts is None else finish(parts, settings)
-
-
-def _arrays(profile: "Profile") -> ProfileArrays:
-    kinds = {
-        "top": (profile.exemplar_image, profile.exemplar_patch, profile.exemplar_activation),
-        "quantile": (profile.quantile_image, profile.quantile_patch, profile.quantile_activation),
-        "random": (profile.random_image, profile.random_patch, profile.random_activation),
-    }
-    return ProfileArrays(
-        n_images=profile.n_images,
-        n_patches=profile.n_patches,
-        n_active=profile.n_active,
-        total=profile.sum,
-        maximum=profile.max,
-        histogram=profile.histogram,
-        edges=profile.edges,
-        exemplars={
-            kind: _with_maps(profile.maps, profile.n_images, *arrays)
-            for kind, arrays in kinds.items()
-        },
-        signature_positions=profile.signature_images,
-        signature=profile.signature,
-        coarse=profile.coarse,
+    started = time.monotonic()
+    parts = go_through(
+        infos, dictionaries, activations, source, settings, progress, here, folder=folder
     )
-
-
-def _with_maps(
-    maps: "PatchMaps",
-    n_images: int,
-    image: NDArray[np.int32],
-    patch: NDArray[np.int32],
-    activation: NDArray[np.float32],
-) -> ExemplarArrays:
-    """Exemplars (S, R) with the patch map of each, gathered from the maps of all of them."""
-    keys = maps.latent.astype(np.int64) * n_images + maps.image
-    latent = np.repeat(np.arange(len(image), dtype=np.int64), image.shape[1])
-    flat = image.reshape(-1).astype(np.int64)
-    there = flat >= 0
-    place = np.searchsorted(keys, latent[there] * n_images + flat[there])
-    length = np.zeros(len(flat), dtype=np.int64)
-    length[there] = maps.start[place + 1] - maps.start[place]
-    offsets = np.concatenate([[0], np.cumsum(length)])
-    first = np.zeros(len(flat), dtype=np.int64)
-    first[there] = maps.start[place]
-    entries = np.repeat(first - offsets[:-1], length) + np.arange(offsets[-1])
-    peak = np.repeat(activation.reshape(-1), length)
-    return ExemplarArrays(
-        image=image,
-        patch=patch,
-        activation=activation,
-        map_offsets=offsets,
-        map_patches=maps.patch[entries],
-        map_values=maps.level[entries] / np.float32(255) * peak,
-    )
+    shares = [parts] if here is None else here.gather(parts)
+    assert shares is not None  # only the first process comes here
+    found = [finish(list(of_one), settings) for of_one in zip(*shares, strict=True)]
+    image_set = register(catalog, invocation, source, activations.images, activations.skipped)
+    seconds = time.monotonic() - started
+    classes = class_names(source)
+    reports = []
+    for info, profile in zip(infos, found, strict=True):
+        stored = store_profile(
+            catalog,
+            invocation.id,
+            dictionary=info,
+            image_set=image_set,
+            arrays=profile_arrays(profile, classes),
+            settings=asdict(settings),
+            seconds=seconds,
+        )
+        reports.append(
+            ProfileReport(
+                dictionary=info.name,
+                image_set=image_set.name,
+                n_images=stored.n_images,
+                n_patches=stored.n_patches,
+                n_latents=info.n_latents,
+                n_alive=stored.n_alive,
+                seconds=seconds,
+                skipped=[f"{one.name}: {one.reason}" for one in activations.skipped],
+            )
+        )
+    if folder is not None:
+        forget(infos, activations, settings, folder, here)
+    return reports

@@ -248,8 +248,8 @@ def _profile(
         profile_activations(
             catalog,
             invocation,
-            info,
-            result.dictionary,
+            [info],
+            [result.dictionary],
             inputs.activations,
             inputs.pictures,
             ProfileSettings(seed=result.plan.seed),

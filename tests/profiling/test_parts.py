@@ -46,7 +46,7 @@ def test_parts_put_together_are_the_whole_bit_for_bit(activations, kind, size): 
     for rank in range(size):
         run = share_of(dictionary, N_IMAGES, rank, size)
         mine = ((run.start + start, b) for start, b in batches(x[run.start : run.stop], 5))
-        part = gather(dictionary, mine, N_IMAGES, SETTINGS, run=run)
+        (part,) = gather([dictionary], mine, N_IMAGES, SETTINGS, run=run)
         parts.append(pickle.loads(pickle.dumps(part)))  # as processes hand it over
     together = finish(parts, SETTINGS)
     assert_same(together, whole)

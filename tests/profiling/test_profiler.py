@@ -11,6 +11,8 @@ from torch import Tensor
 from saecli.errors import SaecliError
 from saecli.grid import CoarseMaps
 from saecli.profiling import encoding
+from saecli.profiling.coactivation import Neighbours
+from saecli.profiling.enrichment import Enriched
 from saecli.profiling.maps import PatchMaps
 from saecli.profiling.profiler import Profile, ProfileSettings, profile
 from saecli.sae.model import Dictionary, Identity
@@ -165,8 +167,8 @@ def test_the_sparse_code_and_its_dense_twin_give_the_same_profile(activations: T
     class DenseTwin(Dictionary):
         """Declares no topk, so that it is read densely, and encodes as one."""
 
-        def encode(self, x: Tensor) -> Tensor:
-            return topk.encode(x)
+        def activate(self, a: Tensor) -> Tensor:
+            return topk.activate(a)
 
     twin = DenseTwin(**{**vars(topk), "activation": "relu"})
     assert_same(
@@ -313,7 +315,7 @@ def test_a_set_of_which_nothing_can_be_read_is_refused():
 def assert_same(got: Profile, expected: Profile) -> None:
     for field in fields(Profile):
         a, b = getattr(got, field.name), getattr(expected, field.name)
-        if isinstance(a, PatchMaps | CoarseMaps):
+        if isinstance(a, PatchMaps | CoarseMaps | Neighbours | Enriched):
             for part in fields(a):
                 np.testing.assert_array_equal(getattr(a, part.name), getattr(b, part.name))
         else:

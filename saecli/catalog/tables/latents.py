@@ -55,13 +55,14 @@ class LatentProfile(Base):
     n_active: Mapped[int]  # patches with f > 0
     total: Mapped[float]  # sum of f over them
     maximum: Mapped[float]
-    histogram: Mapped[bytes]  # (bins,) int64 counts, zlib
+    histogram: Mapped[bytes]  # (bins,) int64 counts, then JSON of more, zlib
 
 
 class LatentExemplar(Base):
-    """A picture on which a latent fires, in one of three kinds of choice, by rank.
+    """A picture on which a latent fires, in one of four kinds of choice, by rank.
 
-    ``map`` holds the latent's activation on the picture's patches, sparse and in 8 bits.
+    A near miss is one on which it doesn't, and came nearest. ``map`` holds the latent's activation
+    on the picture's patches, sparse and in 8 bits.
     """
 
     __tablename__ = "exemplar"
