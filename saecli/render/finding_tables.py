@@ -69,7 +69,9 @@ def found_table(report: FoundReport) -> RenderableType:
         return Text(f"Nothing found: {report.query}.")
     of_class = any(one.of_class for one in report.results)
     seen = any(one.activation is not None for one in report.results)
-    scored = report.score_of not in ("", report.sort)
+    scored = report.sort == "score" and any(
+        one.of_class is None or one.score != one.of_class.auroc for one in report.results
+    )
     table = parts.table()
     parts.add_refs(table, [one.ref for one in report.results])
     parts.add_words(table, "label")
