@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import DatabaseError
@@ -127,6 +128,12 @@ def info(session: Session, catalog: Catalog) -> CatalogInfo:
         counts=counts,
         default=default_name(session),
     )
+
+
+def catalog_identity(session: Session) -> dict[str, Any]:
+    """Which catalog, of which schema, something was read from."""
+    meta = session.scalars(select(Meta)).one()
+    return {"catalog_id": meta.catalog_id, "schema": SCHEMA}
 
 
 def check(session: Session) -> CheckReport:

@@ -224,7 +224,18 @@ COMMANDS: tuple[Entry, ...] = (
         CATALOG,
         "Check activation stores, or a catalog with its folder, byte by byte against their hashes.",
     ),
-    Entry("export", "export:export", CATALOG, "Write a dictionary's checkpoint to a file."),
+    Entry(
+        "import",
+        "import_:import_dictionary",
+        TRAIN,
+        "Import a dictionary that another project trained; its function is proved unchanged.",
+    ),
+    Entry(
+        "export",
+        "export:export",
+        CATALOG,
+        "Write a dictionary's checkpoint, or its latents, exemplars and labels, to files.",
+    ),
 )
 
 GROUPS: dict[str, tuple[str, str]] = {

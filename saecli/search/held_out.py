@@ -54,55 +54,74 @@ class HeldOut:
         return np.union1d(self.silent, self.near_miss)
 
 
+class Signatures:
+    """What every latent does on every picture, prepared for many latents' choices.
+
+    Args:
+        maxima: (S, M) largest activations.
+    """
+
+    def __init__(self, maxima: NDArray[np.floating]) -> None:
+        self.maxima = maxima
+        peak = maxima.max(axis=1, keepdims=True).astype(np.float32)
+        # Square roots of shares, so that no few latents decide.
+        self._scaled = np.sqrt(maxima / np.where(peak > 0, peak, 1)).astype(np.float32)
+        self._squares = np.einsum("ij,ij->j", self._scaled, self._scaled, dtype=np.float64)
+
+    def alike(self, latent: int, n_strongest: int = 20) -> NDArray[np.float64]:
+        """(M,) cosine of each picture's other latents with those where the latent fires most."""
+        own = self.maxima[latent].astype(np.float64)
+        strongest = np.argsort(-own, kind="stable")[:n_strongest]
+        strongest = strongest[own[strongest] > 0]
+        if not len(strongest):
+            return np.zeros(len(own))
+        aim = self._scaled[:, strongest].mean(axis=1)
+        aim[latent] = 0
+        product = (aim @ self._scaled).astype(np.float64)
+        length = np.sqrt(np.maximum(self._squares - self._scaled[latent].astype(float) ** 2, 0))
+        like = np.zeros(len(own))
+        np.divide(product, length, out=like, where=length > 0)
+        return like
+
+
 def hold_out(
-    signatures: NDArray[np.floating],
+    signatures: Signatures,
     latent: int,
     allowed: NDArray[np.bool_],
     settings: HeldOutSettings,
+    *,
+    near: NDArray[np.bool_] | None = None,
 ) -> HeldOut:
     """Choose the pictures on which a latent's label is scored.
 
-    Near misses are pictures on which it is silent although the other latents do there what they
-    do where it fires most: nearest by the cosine of the other latents' activations, each divided
-    by its largest and square-rooted so that no few decide.
+    Where near misses of patches are known they come first; the others are pictures on which it is
+    silent although the other latents do there what they do where it fires most.
 
     Args:
-        signatures: (S, M) every latent's largest activation on every picture.
+        signatures: of the dictionary.
         latent: whose label it is.
         allowed: (M,) pictures that helped to choose neither latent nor label.
         settings: how many.
+        near: (M,) pictures that a profile calls near misses, or None.
     """
     rng = np.random.default_rng([settings.seed, latent])
-    own = signatures[latent].astype(np.float64)
+    own = signatures.maxima[latent].astype(np.float64)
     fires = np.flatnonzero((own > 0) & allowed)
     silent = np.flatnonzero((own == 0) & allowed)
     ordered = fires[np.argsort(-own[fires], kind="stable")]
     each = -(-settings.n_quantile // settings.n_strata)
     quantile = [rng.permutation(part)[:each] for part in np.array_split(ordered, settings.n_strata)]
+    random, others = (rng.permutation(side)[: settings.n_random] for side in (fires, silent))
+    known = silent[:0] if near is None else silent[near[silent]][: settings.n_near]
+    rest = np.setdiff1d(silent, known)
+    order = np.argsort(-signatures.alike(latent)[rest], kind="stable")
+    more = rest[order[: settings.n_near - len(known)]]
     return HeldOut(
         quantile=np.sort(np.concatenate(quantile)).astype(np.int64),
-        random=np.sort(rng.permutation(fires)[: settings.n_random]).astype(np.int64),
-        silent=np.sort(rng.permutation(silent)[: settings.n_random]).astype(np.int64),
-        near_miss=_nearest(signatures, latent, silent, settings.n_near),
+        random=np.sort(random).astype(np.int64),
+        silent=np.sort(others).astype(np.int64),
+        near_miss=np.union1d(known, more).astype(np.int64),
     )
-
-
-def _nearest(signatures: NDArray[np.floating], latent: int, silent: Integers, n: int) -> Integers:
-    """The silent pictures most like the twenty on which the latent fires most."""
-    own = signatures[latent].astype(np.float64)
-    strongest = np.argsort(-own, kind="stable")[:20]
-    strongest = strongest[own[strongest] > 0]
-    if not len(silent) or not len(strongest):
-        return silent[:0]
-    peak = signatures.max(axis=1, keepdims=True).astype(np.float32)
-    others = np.delete(np.arange(len(signatures)), latent)
-    others = others[peak[others, 0] > 0]
-    near = np.sqrt(signatures[others][:, silent] / peak[others])
-    aim = np.sqrt(signatures[others][:, strongest] / peak[others]).mean(axis=1)
-    length = np.linalg.norm(near, axis=0)
-    like = np.divide(aim @ near, length, out=np.zeros(len(silent), np.float64), where=length > 0)
-    chosen: Integers = silent[np.argsort(-like, kind="stable")[:n]]
-    return np.sort(chosen)
 
 
 def auroc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:

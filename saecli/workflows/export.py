@@ -1,12 +1,17 @@
-"""Write a dictionary's checkpoint as a file, whole or not at all."""
+"""Write a dictionary as files: its checkpoint, or what the catalog knows of its latents."""
 
 from pathlib import Path
+from typing import Literal
 
 from saecli.catalog.dictionaries import get_dictionary, read_checkpoint
 from saecli.catalog.opening import Catalog
+from saecli.catalog.profiles import get_profile
 from saecli.errors import SaecliError
 from saecli.files import write_whole
+from saecli.progress import Progress
 from saecli.records import ExportReport
+
+Contents = Literal["parquet", "saedashboard"]
 
 
 def export_checkpoint(
@@ -26,3 +31,37 @@ def export_checkpoint(
     with write_whole(out) as file:
         file.write(data)
     return ExportReport(dictionary=info.name, format=format_, out=str(out), sha256=info.sha256)
+
+
+def export_contents(
+    catalog: Catalog,
+    name: str,
+    out: Path,
+    format_: Contents,
+    progress: Progress,
+    *,
+    force: bool = False,
+) -> ExportReport:
+    """Write a dictionary's latents and exemplars (and labels) into a folder, from its profile.
+
+    Raises:
+        SaecliError: if there is no such dictionary or profile, the folder holds something
+            already, or it can't be written.
+    """
+    from saecli.workflows.export_dashboard import write_dashboard
+    from saecli.workflows.export_tables import write_tables
+
+    with catalog.reading() as session:
+        info = get_dictionary(session, name)
+        profile = get_profile(session, info)
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not force):
+        raise SaecliError(f"'{out}' is there already", "name a new folder as --out, or add --force")
+    write = write_tables if format_ == "parquet" else write_dashboard
+    files = write(catalog, info, profile, out, progress)
+    return ExportReport(
+        dictionary=info.name,
+        format=format_,
+        out=str(out),
+        sha256=info.sha256,
+        files=[path.name for path in files],
+    )

@@ -16,7 +16,14 @@ from saecli.errors import SaecliError
 from saecli.progress import Progress
 from saecli.records import LabelScoreRow, LabelScoresReport
 from saecli.refs import Concept, latent_ref
-from saecli.search.held_out import HeldOut, HeldOutSettings, auroc, auroc_interval, hold_out
+from saecli.search.held_out import (
+    HeldOut,
+    HeldOutSettings,
+    Signatures,
+    auroc,
+    auroc_interval,
+    hold_out,
+)
 from saecli.workflows.label_evidence import (
     SeenPictures,
     embed_labels,
@@ -42,7 +49,7 @@ def score_labels(
 
     The judge is CLIP: of each held-out picture it says how like the label's words it is. Pictures
     on which the latent fires most (its exemplars: what a label is made from) take no part, nor, for
-    an automatic label, those that chose it.
+    an automatic label, those that chose it. The profile's near misses are among the others.
 
     Raises:
         SaecliError: if there is no such latent, profile or CLIP, no label holds, or too few
@@ -54,17 +61,27 @@ def score_labels(
     kept: dict[int, dict[str, Any]] = {}
     for info, labels in wanted:
         seen = see_pictures(catalog, info, backbone, progress)
+        signatures = Signatures(seen.signatures)
         texts = list(dict.fromkeys(label.text for label in labels))
         known = dict(zip(texts, embed_labels(backbone, texts), strict=True))
         with catalog.reading() as session:
-            top = exemplars(session, info, {label.index for label in labels})
+            indices = {label.index for label in labels}
+            top = exemplars(session, info, indices)
+            near = exemplars(session, info, indices, kind="near_miss")
         with progress.task("labels scored", len(labels), "labels") as task:
             for label in labels:
                 shown = [one.image.id or 0 for one in top.get(label.index, [])]
                 allowed = ~np.isin(seen.image_ids, shown)
                 if label.kind == LABELLER:
                     allowed &= ~seen.choosing
-                chosen = hold_out(seen.signatures, label.index, allowed, settings)
+                missed = [one.image.id or 0 for one in near.get(label.index, [])]
+                chosen = hold_out(
+                    signatures,
+                    label.index,
+                    allowed,
+                    settings,
+                    near=np.isin(seen.image_ids, missed),
+                )
                 row = _scored(info, label, chosen, seen, known[label.text], settings)
                 rows.append(row)
                 if row.auroc is not None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from saecli.search.held_out import HeldOutSettings, auroc, auroc_interval, hold_out
+from saecli.search.held_out import HeldOutSettings, Signatures, auroc, auroc_interval, hold_out
 
 SETTINGS = HeldOutSettings(n_strata=4, n_quantile=8, n_random=5, n_near=3)
 
@@ -21,7 +21,7 @@ def signatures():
 
 def test_pictures_are_of_the_right_side_and_only_allowed_ones(signatures):
     allowed = np.arange(200) % 2 == 0
-    found = hold_out(signatures, 3, allowed, SETTINGS)
+    found = hold_out(Signatures(signatures), 3, allowed, SETTINGS)
     assert np.all(signatures[3, found.positive] > 0)
     assert np.all(signatures[3, found.negative] == 0)
     assert np.all(allowed[np.concatenate([found.positive, found.negative])])
@@ -29,12 +29,12 @@ def test_pictures_are_of_the_right_side_and_only_allowed_ones(signatures):
 
 
 def test_quantile_pictures_are_of_every_part_of_the_activations(signatures):
-    found = hold_out(signatures, 3, np.ones(200, bool), SETTINGS)
+    found = hold_out(Signatures(signatures), 3, np.ones(200, bool), SETTINGS)
     assert [int(((found.quantile // 10) == part).sum()) for part in range(4)] == [2, 2, 2, 2]
 
 
 def test_near_misses_are_silent_pictures_on_which_the_others_do_the_same(signatures):
-    found = hold_out(signatures, 3, np.ones(200, bool), SETTINGS)
+    found = hold_out(Signatures(signatures), 3, np.ones(200, bool), SETTINGS)
     by_hand = []
     others = np.delete(np.arange(20), 3)
     scaled = np.sqrt(signatures[others] / signatures[others].max(axis=1, keepdims=True))
@@ -46,17 +46,26 @@ def test_near_misses_are_silent_pictures_on_which_the_others_do_the_same(signatu
     assert np.mean(found.near_miss < 60) > 0.5  # latent 4 fires where 3 does, and a bit beyond
 
 
+def test_near_misses_that_a_profile_knows_come_first(signatures):
+    known = np.zeros(200, bool)
+    known[[5, 150, 160]] = True  # on the first of these it fires
+    found = hold_out(Signatures(signatures), 3, np.ones(200, bool), SETTINGS, near=known)
+    assert {150, 160} < set(found.near_miss)
+    assert len(found.near_miss) == 3
+    assert 5 not in found.near_miss
+
+
 def test_the_same_seed_holds_out_the_same_pictures(signatures):
     everything = np.ones(200, bool)
-    first, again = (hold_out(signatures, 3, everything, SETTINGS) for _ in range(2))
-    other = hold_out(signatures, 3, everything, HeldOutSettings(seed=1))
+    first, again = (hold_out(Signatures(signatures), 3, everything, SETTINGS) for _ in range(2))
+    other = hold_out(Signatures(signatures), 3, everything, HeldOutSettings(seed=1))
     assert first.random.tolist() == again.random.tolist() != other.random.tolist()
 
 
 def test_a_latent_that_never_or_always_fires_has_one_side_only(signatures):
     signatures[0], signatures[1] = 0, 1
     for latent, empty in ((0, "positive"), (1, "negative")):
-        found = hold_out(signatures, latent, np.ones(200, bool), SETTINGS)
+        found = hold_out(Signatures(signatures), latent, np.ones(200, bool), SETTINGS)
         assert len(getattr(found, empty)) == 0
 
 
