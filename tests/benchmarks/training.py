@@ -62,6 +62,7 @@ def _one(
         huge_pages=pages == "huge",
     )
     title = f"{order.objective} {size} {order.precision}, {pages} pages"
+    title += f", {order.active:.1%} active" if order.active else ""
     print(title + "\n" + "─" * len(title))
     mine = next(one for one in speeds if one.name == SAECLI.name)
     rows = []
@@ -72,7 +73,12 @@ def _one(
     for name, reason in left_out.items():
         print(f"{name:<20} left out: {reason}")
     print()
-    asked = {"objective": order.objective, "size": size, "precision": order.precision}
+    asked = {
+        "objective": order.objective,
+        "size": size,
+        "precision": order.precision,
+        "active": order.active,
+    }
     return asked | {"pages": pages, "threads": order.threads, "speeds": rows}
 
 
@@ -95,6 +101,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="CPU seconds of a turn")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--active", type=float, default=0.0, help="ReLU's share of active latents")
     parser.add_argument("--core", type=int, help="pin everything to this core (with one thread)")
     parser.add_argument("--json", type=Path, help="write all figures there")
     options = parser.parse_args()

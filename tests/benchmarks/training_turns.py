@@ -1,4 +1,4 @@
-"""Programs that train the same thing, asked in turn on the same cores, and how their speeds compare.
+"""Programs that train the same thing, asked in turn on the same cores; their speeds.
 
 Each is a process of its own that stays loaded and waits while another works. Whatever else the
 machine does weighs on all alike, so ratios hold where digits don't. With one thread speeds are
@@ -116,7 +116,8 @@ class Asked:
 
     def ask(self, n_steps: int) -> dict[str, Any]:
         """Let it train so many steps."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(f"{n_steps}\n")
         self._process.stdin.flush()
         return dict(json.loads(self._process.stdout.readline()))

@@ -78,10 +78,10 @@ class JumpRelu(Stateless):
         a = encode(weights, z, bf16=self._bf16, out=self._buffers.like("a", shape, z))
         active = a > theta
         f = torch.mul(a, active, out=self._buffers.like("f", shape, z))
-        found = self._prefixes.reconstruct(f, weights, z, n_patches)
+        found = self._prefixes.reconstruct(f, weights.W_dec, weights.b_dec, z, n_patches)
 
         g_f = self._buffers.like("g_f", shape, z)
-        self._prefixes.backward(f, found, weights, g_f)
+        self._prefixes.backward(f, found, weights.W_dec, weights, g_f)
         slope = warmth * self._l0 / n_patches
         near = a.sub_(theta).abs_() < self._bandwidth / 2
         torch.mul(g_f, near, out=a)

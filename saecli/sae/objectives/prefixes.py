@@ -94,20 +94,38 @@ class Prefixes:
             g_b_dec=g[:, 0].sum(dim=0),
         )
 
-    def reconstruct(self, f: Tensor, weights: Weights, z: Tensor, n_patches: int) -> Reconstruction:
-        """The loss of dense activations f (n, n_latents), and its gradients by group."""
+    def reconstruct(
+        self, f: Tensor, W_dec: Tensor, b_dec: Tensor, z: Tensor, n_patches: int
+    ) -> Reconstruction:
+        """The loss of dense activations f (n, n_latents), and its gradients by group.
+
+        f and W_dec are of one dtype, float32 or bf16; sums over patches are z's.
+        """
         if self.n_groups == 1:
-            return self.measure(f @ weights.W_dec, weights.b_dec, z, n_patches)
+            return self.measure((f @ W_dec).to(z.dtype), b_dec, z, n_patches)
         parts = z.new_empty(len(z), self.n_groups, z.shape[1])
         for group, (first, end) in enumerate(self.groups):
-            torch.mm(f[:, first:end], weights.W_dec[first:end], out=parts[:, group])
-        return self.measure(parts.view(-1, z.shape[1]), weights.b_dec, z, n_patches)
+            parts[:, group] = f[:, first:end] @ W_dec[first:end]
+        return self.measure(parts.view(-1, z.shape[1]), b_dec, z, n_patches)
 
-    def backward(self, f: Tensor, found: Reconstruction, weights: Weights, g_f: Tensor) -> None:
-        """Write the gradients of W_dec and b_dec, and into ``g_f`` (n, n_latents) those of f."""
-        g = found.g.view(len(f), self.n_groups, -1)
+    def backward(
+        self, f: Tensor, found: Reconstruction, W_dec: Tensor, weights: Weights, g_f: Tensor
+    ) -> None:
+        """Write the gradients of W_dec and b_dec, and into ``g_f`` (n, n_latents) those of f.
+
+        f, W_dec and g_f are of one dtype.
+        """
+        g = found.g.view(len(f), self.n_groups, -1).to(f.dtype)
         for group, (first, end) in enumerate(self.groups):
             mine = g[:, group]
-            torch.mm(f[:, first:end].t(), mine, out=weights.gradient("W_dec")[first:end])
-            torch.mm(mine, weights.W_dec[first:end].t(), out=g_f[:, first:end])
+            product(f[:, first:end].t(), mine, out=weights.gradient("W_dec")[first:end])
+            torch.mm(mine, W_dec[first:end].t(), out=g_f[:, first:end])
         weights.gradient("b_dec").copy_(found.g_b_dec)
+
+
+def product(one: Tensor, other: Tensor, *, out: Tensor) -> None:
+    """Write a matrix product, also of bf16 factors into a wider dtype."""
+    if one.dtype == out.dtype:
+        torch.mm(one, other, out=out)
+    else:
+        out.copy_(one @ other)

@@ -1,6 +1,6 @@
 """What a trainer asks of an objective."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -94,15 +94,22 @@ class Buffers:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, tuple[int, int], torch.dtype], Tensor] = {}
+        self._kept: dict[tuple[str, tuple[int, ...], torch.dtype], Tensor] = {}
 
-    def like(self, name: str, shape: tuple[int, int], of: Tensor) -> Tensor:
-        """An uninitialised tensor of this shape, of the dtype and device of another."""
-        kept = self._kept.get((name, shape, of.dtype))
-        if kept is None:
-            kept = torch.empty(shape, dtype=of.dtype, device=of.device)
-            self._kept[name, shape, of.dtype] = kept
-        return kept
+    def like(
+        self, name: str, shape: Sequence[int], of: Tensor, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """An uninitialised tensor on the device of another and, by default, of its dtype."""
+        key = (name, tuple(shape), dtype or of.dtype)
+        if key not in self._kept:
+            self._kept[key] = torch.empty(key[1], dtype=key[2], device=of.device)
+        return self._kept[key]
+
+
+def rounded(weights: Weights, name: str, buffers: Buffers) -> Tensor:
+    """A parameter in bf16, in memory that is used again."""
+    full: Tensor = getattr(weights, name)
+    return buffers.like(name, full.shape, full, torch.bfloat16).copy_(full)
 
 
 def encode(weights: Weights, z: Tensor, *, bf16: bool, out: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from saecli.sae.model import Activation
 from saecli.sae.objectives.auxk import AuxK
+from saecli.sae.objectives.candidates import k_largest
 from saecli.sae.objectives.entries import Entries, even_starts
 from saecli.sae.objectives.prefixes import Prefixes
 from saecli.sae.objectives.proposals import largest_by_bf16
@@ -73,13 +74,14 @@ class TopK(Stateless):
         pre-activations, from which AuxK takes, are bf16's. Of equal ones either may be kept: both
         give a gradient of the loss.
         """
-        shape = (len(z), weights.W_enc.shape[0])
+        shape = (len(z), len(weights.W_enc))
         if self._bf16:
-            a = self._buffers.like("a", shape, z.bfloat16())
-            kept, latents = largest_by_bf16(weights, z, self._k, out=a)
+            a = self._buffers.like("a", shape, z, torch.bfloat16)
+            low_W = self._buffers.like("W", weights.W_enc.shape, z, torch.bfloat16)
+            kept, latents = largest_by_bf16(weights, z, self._k, out=a, low_W=low_W)
         else:
             a = encode(weights, z, bf16=False, out=self._buffers.like("a", shape, z))
-            kept, latents = torch.topk(a, self._k, dim=1, sorted=False)
+            kept, latents = k_largest(a, self._k)
         if self._prefixes.n_groups > 1:
             latents, order = latents.sort(dim=1)
             kept = kept.gather(1, order)

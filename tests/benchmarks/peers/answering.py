@@ -33,6 +33,8 @@ class Order:
         objective: ``topk`` or ``relu``.
         precision: ``float32`` or ``bf16``.
         optimiser: of libraries that offer several; empty for their own choice.
+        active: share of the latents that ReLU starts with active; 0 for what weights from data
+            give, about half. Only saecli's step depends on it.
     """
 
     activations: str
@@ -43,6 +45,7 @@ class Order:
     batch: int
     threads: int
     optimiser: str = ""
+    active: float = 0.0
 
     @property
     def bf16(self) -> bool:

@@ -1,5 +1,6 @@
 """saecli's step: `Member.update`, all of what a run does to a dictionary between two batches."""
 
+import numpy as np
 import torch
 from answering import Order, Steps, answer
 from torch import Tensor
@@ -22,6 +23,7 @@ def prepare(order: Order, x: Tensor) -> Steps:
         k=order.k,
         batch=order.batch,
         n_patches=MANY * order.batch,
+        lr=1e-9 if order.active else None,  # so that it stays the share
     )
     width = x.shape[1]
     identity = Identity("", "", "", 0, "patches", width, (1, 1))
@@ -30,6 +32,10 @@ def prepare(order: Order, x: Tensor) -> Steps:
     member = Member(plan, identity, torch.device("cpu"), precision, Buffers())
     normalisation = Normalisation.estimate(x)
     member.begin(normalisation, x, normalisation.apply(x))
+    if order.active:
+        weights = member._weights
+        a = normalisation.apply(x[: order.batch]) @ weights.W_enc.t()
+        weights.b_enc.fill_(-float(np.quantile(a.numpy(), 1 - order.active)))
     done = 0
 
     def steps(batches: list[Tensor]) -> float:
