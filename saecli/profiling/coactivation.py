@@ -165,7 +165,8 @@ class Coactivation:
         """Go on from a `state`."""
         self._size = int(state["size"])
         images = state["images"].tolist()
-        latent = np.split(state["latent"], np.cumsum(state["n_entries"])[:-1])
-        counts = np.split(state["counts"], np.cumsum(state["n_patches"])[:-1])
+        n = len(images)  # splitting nothing gives one part
+        latent = np.split(state["latent"], np.cumsum(state["n_entries"])[:-1])[:n]
+        counts = np.split(state["counts"], np.cumsum(state["n_patches"])[:-1])[:n]
         self._codes = dict(zip(images, zip(latent, counts, strict=True), strict=True))
         self._pairs = dict(zip(images, state["pairs"].tolist(), strict=True))

@@ -135,7 +135,8 @@ class CoarseGathering:
         """Go on from a `state`."""
         self._size = int(state["size"])
         ends = np.cumsum(state["n_entries"])[:-1]
-        parts = (np.split(state[name], ends) for name in ("latent", "cell", "value"))
+        n = len(state["images"])  # splitting nothing gives one part
+        parts = (np.split(state[name], ends)[:n] for name in ("latent", "cell", "value"))
         self._pictures = {
             image: _Picture(*entries)
             for image, *entries in zip(state["images"].tolist(), *parts, strict=True)

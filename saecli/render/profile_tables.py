@@ -14,7 +14,7 @@ def near_misses(report: ShowReport) -> RenderableType | None:
     """Pictures on which the latent is silent, nearest to firing first."""
     if not report.near_misses:
         return None
-    table = parts.table("Near misses: it came nearest to firing, and did not")
+    table = parts.table("Near misses (it is silent)")
     parts.add_words(table, "picture", least=20)
     parts.add_numbers(table, "patch")
     for one in report.near_misses[:_MOST_NEAR]:
