@@ -435,14 +435,20 @@ def test_a_changed_folder_is_refused(saecli_bench, birds, latent, own, changed, 
 
 def test_a_retrained_dictionary_is_refused(saecli_bench, models, pictures, birds, latent):
     saecli_bench.json(*add(birds, latent))
-    with closing(sqlite3.connect(saecli_bench.folder / "catalog.db")) as raw, raw:
-        raw.execute("update dictionary set name = 'clip-2' where name = 'clip'")
     trained = saecli_bench(
-        *("train", "--backbone", f"clip:{models['clip']}", "--images", pictures, "--name", "clip"),
+        *("train", "--backbone", f"clip:{models['clip']}", "--images", pictures, "--name", "new"),
         *("--latents", "48", "--k", "4", "--n-patches", "4000", "--batch", "256", "--layer", "1"),
-        *("--seed", "5"),
+        *("--seed", "5", "--no-profile"),
     )
     assert trained.code == 0, trained.err
+    with closing(sqlite3.connect(saecli_bench.folder / "catalog.db")) as raw, raw:
+        (new,) = raw.execute("select sha256 from dictionary where name = 'new'").fetchone()
+        raw.execute("update dictionary set sha256 = 'gone' where name = 'new'")
+        raw.execute(
+            "update dictionary set sha256 = ?, checkpoint_id = (select checkpoint_id from "
+            "dictionary where name = 'new') where name = 'clip'",
+            (new,),
+        )
     outcome = saecli_bench("knockout", "--hypothesis", 1)
     words = "the dictionary 'clip' was trained again since hypothesis 1 was stated"
     refuses(outcome, 1, words, "--replaces 1")
