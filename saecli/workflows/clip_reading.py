@@ -23,7 +23,7 @@ TEMPLATES = ("{}", "a photo of a {}", "a photo of {}", "a picture with {}")
 BATCH = 64
 
 
-def embed_words(backbone: "Backbone", words: str) -> NDArray[np.float32]:
+def text_embedding(backbone: "Backbone", words: str) -> NDArray[np.float32]:
     """(E,), the words' embedding, of unit length."""
     import torch
 
@@ -50,7 +50,7 @@ def embed_pictures(
     kept = _kept(path, len(pictures))
     if kept is not None:
         return kept
-    found = _embed(backbone, [small[one.image_id] for one in pictures], progress)
+    found = embed(backbone, [small[one.image_id] for one in pictures], progress)
     with write_whole(path) as file:
         np.save(file, found, allow_pickle=False)
     return found
@@ -64,9 +64,8 @@ def _kept(path: Path, n: int) -> NDArray[np.float32] | None:
     return found if found.ndim == 2 and len(found) == n else None
 
 
-def _embed(
-    backbone: "Backbone", thumbs: Sequence[bytes], progress: Progress
-) -> NDArray[np.float32]:
+def embed(backbone: "Backbone", thumbs: Sequence[bytes], progress: Progress) -> NDArray[np.float32]:
+    """(n, E) CLIP embeddings of unit length, of pictures given as bytes."""
     import torch
     from PIL import Image
 

@@ -15,7 +15,7 @@ from saecli.catalog.profiles import get_profile
 from saecli.catalog.statistics import read_signature
 from saecli.errors import SaecliError
 from saecli.progress import Progress
-from saecli.workflows.clip_reading import embed_pictures, embed_words
+from saecli.workflows.clip_reading import embed_pictures, text_embedding
 from saecli.workflows.models import load_backbone, reference_of
 
 if TYPE_CHECKING:
@@ -104,4 +104,4 @@ def see_pictures(
 
 def embed_labels(backbone: "Backbone", texts: Sequence[str]) -> NDArray[np.float32]:
     """(n, E), of unit length."""
-    return np.stack([embed_words(backbone, text) for text in texts])
+    return np.stack([text_embedding(backbone, text) for text in texts])

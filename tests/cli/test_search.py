@@ -146,7 +146,7 @@ def test_a_meaning_is_read_by_clip_over_the_pictures_of_the_signatures(
     from PIL import Image
 
     from saecli.backbones import load
-    from saecli.workflows.search_meaning import TEMPLATES
+    from saecli.workflows.clip_reading import TEMPLATES
 
     with sqlite3.connect(saecli_trained.folder / "catalog.db") as catalog:
         rows = catalog.execute(
