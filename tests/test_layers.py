@@ -17,6 +17,7 @@ MATHS = {
     "backbones": {"images"},
     "activations": {"images", "backbones"},
     "sae": {"images", "backbones", "activations"},
+    "foreign": {"images", "backbones", "activations", "sae"},
     "profiling": {"images", "backbones", "activations", "sae"},
     "experiments": {"images", "backbones", "activations", "sae"},
     "search": set(),

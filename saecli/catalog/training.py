@@ -125,17 +125,18 @@ def publish_dictionary(
     draft: int,
     *,
     checkpoint: Artifact,
-    explained_variance: float,
-    l0: float,
-    dead_fraction: float,
-    patches_seen: int,
-    seconds: float,
+    explained_variance: float | None,
+    l0: float | None,
+    dead_fraction: float | None,
+    patches_seen: int | None,
+    seconds: float | None,
     plan: Mapping[str, Any] | None = None,
 ) -> DictionaryInfo:
     """Make a draft visible, with its latents; the first one becomes the catalog's default.
 
     An older dictionary of the name stays, under a new name (`clip-2`), with its labels and
     experiments. If that one has the very same checkpoint, it is kept as it is and returned.
+    Figures that nobody measured, of an imported dictionary, are None.
     The settings get ``plan``, what they came to for these pictures, under that name.
 
     Raises:

@@ -1,0 +1,1 @@
+"""Dictionaries of other projects: their files read without running them, and written."""

@@ -1,0 +1,1 @@
+"""Scripts that write tiny dictionaries with the libraries themselves, each in its environment."""

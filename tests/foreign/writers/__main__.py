@@ -1,0 +1,40 @@
+"""Write the files under tests/data/foreign anew, each with its library in its own environment.
+
+    python -m tests.foreign.writers            # environments in ~/.cache/saecli-peers
+    python -m tests.foreign.writers --only saelens --envs DIR
+
+The environments are those of `python -m tests.benchmarks.peers.environments`; ViT-Prisma 2 isn't
+on PyPI, so that its environment needs a checkout (`--vit-prisma DIR`, its `src` folder).
+"""
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+LIBRARIES = ("sparsify", "dictionary-learning", "overcomplete", "saelens", "vit-prisma")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--envs", type=Path, default=Path.home() / ".cache" / "saecli-peers")
+    parser.add_argument("--only", default=",".join(LIBRARIES))
+    parser.add_argument("--vit-prisma", type=Path, help="ViT-Prisma's src folder")
+    parser.add_argument("--out", type=Path, default=CHECKOUT / "tests" / "data" / "foreign")
+    options = parser.parse_args()
+    for library in options.only.split(","):
+        name = library.replace("-", "_")
+        path = os.pathsep.join(map(str, filter(None, (CHECKOUT, options.vit_prisma))))
+        subprocess.run(
+            [options.envs / library / "bin" / "python", "-m"]
+            + [f"tests.foreign.writers.write_{name}", options.out / library],
+            check=True,
+            cwd=CHECKOUT,
+            env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        )
+        print(f"{library}: {options.out / library}")
+
+
+if __name__ == "__main__":
+    main()
