@@ -104,7 +104,7 @@ def test_a_pass_of_other_settings_or_dictionaries_starts_anew(
     for sha256, seed in (("a", 0), ("b", 0), ("a", 1), ("a", 0)):
         with pytest.raises((Interrupted, KeyboardInterrupt)):
             go_through(
-                [Info(sha256)], [dictionary], Breaking(stored, 90), pictures,
+                [Info(sha256)], [dictionary], Breaking(stored, 80), pictures,
                 ProfileSettings(seed=seed), Told(), folder=tmp_path,
             )  # fmt: skip
     assert len(list(tmp_path.iterdir())) == 3
