@@ -1,9 +1,9 @@
 """How well `saecli search --meaning` finds latents: `python -m tests.benchmarks.meaning`.
 
-On a catalog of `saecli train` (profiled on fieldguide:train). For each concept of the built-in world
-the truth is known picture by picture. The five latents that a search lists first are scored by the
-AUROC of their largest activations for the concept's pictures; the figure is what they reach over
-chance as a share of what the five best latents do. Beside it stands the obvious other way: the
+On a catalog of `saecli train` (profiled on fieldguide:train). For each concept of the built-in
+world the truth is known picture by picture. The five latents that a search lists first are scored
+by the AUROC of their largest activations for the concept's pictures; the figure is what they reach
+over chance as a share of what the five best latents do. Beside it stands the obvious other way: the
 cosine of the words with the mean CLIP embedding of a latent's exemplars, weighted by activation.
 """
 
@@ -25,9 +25,9 @@ from saecli.demo.writing import materialise
 from saecli.progress import SILENT
 from saecli.search.enrichment import class_enrichment
 from saecli.search.neighbours import correlations, ranked
+from saecli.workflows.clip_reading import embed, text_embedding
 from saecli.workflows.models import load_backbone, reference_of
 from saecli.workflows.places import cache_folder
-from saecli.workflows.search_meaning import embed, text_embedding
 
 CONCEPTS = (
     *("sand", "water", "grass", "rock", "snow", "Brazil", "Egypt", "France", "Japan"),
