@@ -36,7 +36,9 @@ def search_labels(
     top: int = 10,
     n_exemplars: int = 4,
 ) -> SearchReport:
-    """The latents whose current label has all words of a query, best first.
+    """The latents of which a label that holds has all words of a query, best first.
+
+    A latent comes twice if a person's label and an automatic one have them.
 
     A word matches the words that start with it; words in double quotes match as a phrase. What
     has no words (an emoji) or no match (part of a word, a script without spaces) is looked for
@@ -58,7 +60,7 @@ def search_labels(
     """
     chosen = None if dictionary is None else get_dictionary(session, dictionary).id
     expression = match_expression(query)
-    found: list[tuple[str, int, str, float]] = []
+    found: list[tuple[str, int, str, str, float]] = []
     if expression:
         score = -literal_column("bm25(label_words)", Float)
         words = literal_column("label_words", Boolean).op("MATCH", is_comparison=True)(expression)
@@ -68,7 +70,7 @@ def search_labels(
         holding = func.instr(func.lower(Label.text), plain) > 0
         found = _find(session, holding, literal(0.0), chosen, top)
     by_dictionary: dict[str, list[int]] = {}
-    for name, number, _, _ in found:
+    for name, number, *_ in found:
         by_dictionary.setdefault(name, []).append(number)
     shown = {
         name: exemplars(session, get_dictionary(session, name), numbers, top=n_exemplars)
@@ -77,8 +79,8 @@ def search_labels(
     return SearchReport(
         query,
         [
-            SearchResult(latent_ref(name, number), label, score, shown[name].get(number, []))
-            for name, number, label, score in found
+            SearchResult(latent_ref(name, number), label, score, shown[name].get(number, []), kind)
+            for name, number, label, kind, score in found
         ],
     )
 
@@ -104,18 +106,18 @@ def _find(
     score: ColumnElement[float],
     dictionary_id: int | None,
     top: int,
-) -> list[tuple[str, int, str, float]]:
-    """Dictionary, index, label and score of the labels that hold, best first."""
+) -> list[tuple[str, int, str, str, float]]:
+    """Dictionary, index, label, its kind and score of the labels that hold, best first."""
     chosen = (
-        select(Dictionary.name, Latent.number, Label.text, score.label("score"))
+        select(Dictionary.name, Latent.number, Label.text, Label.kind, score.label("score"))
         .select_from(Label)
         .join(Latent, Label.latent_id == Latent.id)
         .join(Dictionary, Latent.dictionary_id == Dictionary.id)
         .where(is_current(), condition)
-        .order_by(score.desc(), Dictionary.id, Latent.number)
+        .order_by(score.desc(), Dictionary.id, Latent.number, Label.kind.desc(), Label.id)
         .limit(top)
     )
     if dictionary_id is not None:
         chosen = chosen.where(Dictionary.id == dictionary_id)
     rows = session.execute(chosen)
-    return [(name, number, text, float(value)) for name, number, text, value in rows]
+    return [(name, number, text, kind, float(value)) for name, number, text, kind, value in rows]

@@ -62,7 +62,10 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class FoundLatent:
-    """A latent that a search found; the figures are null without a profile."""
+    """A latent that a search found; the figures are null without a profile.
+
+    ``automatic_label`` is a labeller's that was found by its words.
+    """
 
     ref: str
     label: str | None
@@ -73,6 +76,7 @@ class FoundLatent:
     max_activation: float | None
     activation: float | None = None
     of_class: ClassFigures | None = None
+    automatic_label: str | None = None
 
 
 @dataclass(frozen=True)

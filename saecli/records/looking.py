@@ -195,10 +195,13 @@ class EndedLabelReport:
 
 @dataclass(frozen=True)
 class SearchResult:
+    """A label that was found; ``kind`` is `person` or `labeller`."""
+
     ref: str
     label: str | None
     score: float
     exemplars: list[Exemplar]
+    kind: str = "person"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from rich.console import RenderableType
 from rich.text import Text
 
-from saecli.records.finding import FoundReport, SimilarReport, WrittenReport
+from saecli.records.finding import FoundLatent, FoundReport, SimilarReport, WrittenReport
 from saecli.render import parts
 from saecli.render.numbers import figure, interval, p_value, plural, share
 
@@ -88,7 +88,7 @@ def found_table(report: FoundReport) -> RenderableType:
             cells += [figure(told.auroc, 3), interval(told.ci, 3), p_value(told.q)]
         table.add_row(
             Text(one.ref),
-            parts.label(one.label),
+            _label(one),
             *cells,
             share(one.density),
             figure(one.mean_activation),
@@ -113,3 +113,10 @@ def _place(report: FoundReport) -> RenderableType | None:
     )
     line.stylize(parts.QUIET)
     return line
+
+
+def _label(one: FoundLatent) -> Text:
+    """A person's label; else the automatic one that was found, marked as such."""
+    if one.label is None and one.automatic_label is not None:
+        return Text(f"{one.automatic_label} (automatic)", style=parts.QUIET)
+    return parts.label(one.label)

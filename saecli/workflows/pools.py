@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from saecli.catalog.dictionaries import DictionaryInfo, dictionaries, get_dictionary
 from saecli.catalog.finding import pictures_at
 from saecli.catalog.label_search import search_labels
-from saecli.catalog.labels import current_labels
+from saecli.catalog.labels import PERSON, current_labels
 from saecli.catalog.profiles import ProfileInfo, current_profile
 from saecli.catalog.statistics import Statistics, read_signature, statistics
 from saecli.errors import SaecliError, one_of
@@ -57,7 +57,8 @@ class Pool:
         scores: what orders them; NaN where nothing does.
         activation: on the picture asked about, or None.
         of_class: figures of the class asked about, or None.
-        labels: the label that was found, where words were asked for.
+        labels, automatic: people's and labellers' labels that were found, where words were asked
+            for.
     """
 
     info: DictionaryInfo
@@ -68,6 +69,7 @@ class Pool:
     activation: NDArray[np.float64] | None = None
     of_class: Enrichment | None = None
     labels: dict[int, str] = field(default_factory=dict)
+    automatic: dict[int, str] = field(default_factory=dict)
 
     def signatures(self, session: Session) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """Positions and maxima of the newest profile.
@@ -168,9 +170,12 @@ def keep_by_labels(session: Session, pools: list[Pool], query: Query) -> None:
         concept = parse_latent(found.ref)
         place = by_name.get(concept.dictionary)
         index = concept.latents[0]
-        if place is not None and index not in place.labels:
-            place.labels[index] = found.label or ""
+        if place is None:
+            continue
+        if np.isnan(place.scores[index]):  # the best comes first
             place.scores[index] = found.score
+        kept = place.labels if found.kind == PERSON else place.automatic
+        kept.setdefault(index, found.label or "")
     for pool in pools:
         pool.chosen &= ~np.isnan(pool.scores)
 

@@ -199,6 +199,7 @@ def _results(
                 max_activation=summary.max_activation,
                 activation=seen,
                 of_class=_class_figures(pool, index),
+                automatic_label=pool.automatic.get(index),
             )
         )
     return results

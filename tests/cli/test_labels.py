@@ -1,5 +1,9 @@
 """Labels are found by their words, and an older one is never lost."""
 
+from saecli.catalog.labels import add_label
+from saecli.catalog.opening import open_catalog
+from saecli.refs import parse_concept
+
 
 def test_a_new_label_supersedes_the_old_one_and_both_stay(saecli_trained):
     first = saecli_trained.json("label", "clip:3", "blue wing", "--author", "ada")
@@ -95,3 +99,21 @@ def test_labels_are_given_and_scored_by_a_clip(saecli_trained, monkeypatch):
     (row,) = [one for one in scores if one["kind"] == "person"]
     assert (row["ref"], row["label"], row["author"]) == ("dinov2:3", "sand", "ada")
     assert (row["auroc"] is None) == (row["reason"] is not None)
+
+
+def test_a_search_finds_automatic_labels_and_keeps_them_apart(saecli_trained):
+    path = saecli_trained.folder / "catalog.db"
+    auto = {"author": "clip-zero-shot 1", "kind": "labeller"}
+    with (
+        open_catalog(path, write=True) as catalog,
+        catalog.begin("labels auto", []) as invocation,
+        catalog.writing() as session,
+    ):
+        for ref in ("clip:3", "clip:4"):
+            add_label(session, invocation.id, parse_concept(ref), "a blue wing", **auto)
+    saecli_trained.json("label", "clip:3", "a wing", "--author", "ada")
+    found = {row["ref"]: row for row in saecli_trained.json("search", "wing")["results"]}
+    assert (found["clip:3"]["label"], found["clip:4"]["label"]) == ("a wing", None)
+    assert {row["automatic_label"] for row in found.values()} == {"a blue wing"}
+    assert "a blue wing (automatic)" in saecli_trained("search", "blue").out
+    assert saecli_trained.json("show", "clip:4")["label"] is None
