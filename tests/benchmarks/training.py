@@ -20,7 +20,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import training_data
+import torch
+
+from tests.benchmarks import training_data, training_parts
 from tests.benchmarks.peers.answering import Order
 from tests.benchmarks.peers.environments import FOLDER, PEERS, prepare
 from tests.benchmarks.training_turns import SAECLI, Ratio, Speed, compete, programs_of
@@ -28,6 +30,7 @@ from tests.benchmarks.training_turns import SAECLI, Ratio, Speed, compete, progr
 SIZES = {"S": (384, 3072), "M": (768, 12288)}
 BATCH, K = 2048, 32
 N_PATCHES = 65_536
+PARTS = ["step", "bf16", "overhead", "memory"]
 
 
 def step(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -89,9 +92,42 @@ def _row(speed: Speed, ratio: Ratio | None) -> str:
     return told + f"  {ratio.of_medians:.2f} × ({ratio.least:.2f}–{ratio.most:.2f})"
 
 
+def bf16(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """What bf16 costs in explained variance, for each objective."""
+    shown = training_data.pictures()
+    found = training_data.recorded(shown, options.envs)
+    report = []
+    for objective in options.objective.split(","):
+        got = training_parts.bf16(shown, found, objective, options.n_patches)
+        report.append(got)
+        print(f"bf16 {objective}: {got}")
+    return report
+
+
+def overhead(options: argparse.Namespace) -> dict[str, Any]:
+    """The share of a whole run that is neither the backbone's forward pass nor the step."""
+    torch.set_num_threads(max(options.threads, len(os.sched_getaffinity(0))))
+    got = training_parts.overhead(training_data.pictures(), options.images, options.passes, 1)
+    print(f"overhead: {got}")
+    return got
+
+
+def memory(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Peak memory for each size, and what a latent and a patch of the batch add."""
+    shown = training_data.pictures()
+    found = training_data.recorded(shown, options.envs)
+    report = []
+    for size in options.size.split(","):
+        width, n_latents = SIZES[size]
+        path = training_data.written(found, N_PATCHES, width, options.envs)
+        report.append(training_parts.memory(path, n_latents, BATCH))
+        print(f"memory {size}: {report[-1]}")
+    return report
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=["step"], default=None)
+    parser.add_argument("--only", choices=PARTS, help="one part instead of all")
     parser.add_argument("--envs", type=Path, default=FOLDER, help="the peers' environments")
     parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--size", default="S,M")
@@ -103,12 +139,17 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--active", type=float, default=0.0, help="ReLU's share of active latents")
     parser.add_argument("--core", type=int, help="pin everything to this core (with one thread)")
+    parser.add_argument("--n-patches", type=int, default=600_000, help="of the bf16 part's runs")
+    parser.add_argument("--images", type=int, default=128, help="of the overhead part's run")
+    parser.add_argument("--passes", type=int, default=20, help="of the overhead part's run")
     parser.add_argument("--json", type=Path, help="write all figures there")
     options = parser.parse_args()
-    if options.threads == 1:
+    if options.threads == 1 and options.only != "overhead":
         core = min(os.sched_getaffinity(0)) if options.core is None else options.core
         os.sched_setaffinity(0, {core})
-    report = {"step": step(options)}
+    torch.set_num_threads(options.threads)
+    parts = [options.only] if options.only else PARTS
+    report = {part: globals()[part](options) for part in parts}
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))
     sys.stdout.flush()

@@ -17,6 +17,7 @@ from pathlib import Path
 FOLDER = Path.home() / ".cache" / "saecli-peers"
 TORCH = "torch"
 READY = "installed.txt"  # written last, into an environment that is whole
+WORKS = "version.txt"  # written once its library could be imported
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ def prepare(folder: Path, names: list[str]) -> tuple[dict[str, str], dict[str, s
         peer, home = PEERS[name], folder / name
         try:
             _environment(home, [peer.package, *peer.more], folder / TORCH)
-            _run(python_of(folder, name), "-c", f"import {peer.module}")
-            versions[name] = _version(folder, name)
+            versions[name] = _version(home, peer)
         except subprocess.CalledProcessError as error:
             left_out[name] = _reason(error)
     return versions, left_out
@@ -75,9 +75,14 @@ def _environment(home: Path, packages: list[str], sees: Path | None) -> None:
     (home / READY).write_text(_run(python, "-m", "pip", "freeze"))
 
 
-def _version(folder: Path, name: str) -> str:
-    asked = f"import importlib.metadata as m; print(m.version('{PEERS[name].package}'))"
-    return _run(python_of(folder, name), "-c", asked).strip()
+def _version(home: Path, peer: Peer) -> str:
+    """The version of what can be imported; found once."""
+    kept = home / WORKS
+    if not kept.exists():
+        asked = f"import {peer.module}, importlib.metadata as m; print(m.version('{peer.package}'))"
+        lines = _run(home / "bin" / "python", "-c", asked).split()
+        kept.write_text(lines[-1])
+    return kept.read_text()
 
 
 def _run(*command: str | Path) -> str:
