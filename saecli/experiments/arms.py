@@ -9,6 +9,7 @@ from torch import Tensor
 
 from saecli.backbones.protocol import LayerOutput
 from saecli.experiments.interventions import (
+    UNCHANGED,
     Edit,
     coefficients,
     displacement,
@@ -145,6 +146,29 @@ class LatentArm:
     def apply(self, batch: Encoded) -> LayerOutput:
         move = batch.move(self)
         return batch.displaced(move, move.displacement)
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroArm:
+    """The target's edit with v = f: its patches, moved by nothing, through the same code."""
+
+    target: LatentArm
+    kind: Kind = "zero_edit"
+    number: int = 0
+
+    @property
+    def description(self) -> dict[str, Any]:
+        return {**self.target.description, "value": str(UNCHANGED)}
+
+    def apply(self, batch: Encoded) -> LayerOutput:
+        target, move = self.target, batch.move(self.target)
+        edit = Edit(target.edit.latents, UNCHANGED, target.edit.scope)
+        f = batch.f[..., list(edit.latents)]
+        nothing = coefficients(f, edit.value, edit.scope, target.reference)
+        nothing = nothing.flatten(0, 1)[move.places]
+        return batch.displaced(
+            move, displacement(nothing, target.directions, target.dictionary.scale)
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,7 @@ from torch import Tensor
 
 from saecli.backbones.protocol import Backbone, LayerOutput
 from saecli.errors import SaecliError
-from saecli.experiments.arms import Arm, Encoded, LatentArm
-from saecli.experiments.interventions import UNCHANGED, Edit
+from saecli.experiments.arms import Arm, Encoded, LatentArm, ZeroArm
 from saecli.experiments.margins import Contrast
 from saecli.experiments.prefixes import Prefixes
 from saecli.experiments.probes import Probe
@@ -129,8 +128,7 @@ def run(
     if not isinstance(target, LatentArm) or target.kind != "target":
         raise ValueError("the first arm is the target edit")
     bench.check()
-    unchanged = Edit(target.edit.latents, UNCHANGED, target.edit.scope)
-    zero = LatentArm("zero_edit", 0, target.dictionary, unchanged, target.reference)
+    zero = ZeroArm(target)
     finished = set(done)
     for number in range(len(prefixes)):
         positions = prefixes.positions(number)
@@ -147,7 +145,7 @@ def run(
 def _run_batch(
     bench: Bench,
     target: LatentArm,
-    zero: LatentArm,
+    zero: ZeroArm,
     arms: Sequence[Arm],
     batch: Encoded,
     positions: npt.NDArray[np.int64],

@@ -8,7 +8,7 @@ from scipy.special import logsumexp, softmax
 from saecli.errors import SaecliError
 from saecli.experiments import prefixes as prefixes_module
 from saecli.experiments import runner
-from saecli.experiments.arms import LatentArm, ReconstructionArm, TwinArm
+from saecli.experiments.arms import Encoded, LatentArm, ReconstructionArm, TwinArm, ZeroArm
 from saecli.experiments.controls import other_latents, own_knockouts, random_directions
 from saecli.experiments.interventions import Edit, Value
 from saecli.experiments.margins import Contrast
@@ -148,6 +148,19 @@ def test_the_zero_edit_moves_no_logit_at_all(lab):
         assert results.zero_difference() == 0.0
         assert np.array_equal(results.margins("zero_edit"), results.margins("baseline"))
         assert np.abs(results.effects("target")).max() > 0
+
+
+def test_the_zero_edit_goes_through_every_patch_that_the_target_s_edit_moves(lab):
+    target = lab.target()
+    batch = Encoded.of(target.dictionary, lab.prefixes()[0])
+    places = batch.move(target).places
+    assert 0 < len(places) < batch.x[..., 0].numel()
+    zero = ZeroArm(target)
+    assert torch.equal(zero.apply(batch).tokens, batch.output.tokens)
+    broken = torch.full_like(target.directions, torch.inf)  # 0 · inf shows which patches it moves
+    object.__setattr__(target, "directions", broken)
+    touched = zero.apply(batch).patches.isnan().all(dim=-1).flatten().nonzero()[:, 0]
+    assert torch.equal(touched, places)
 
 
 def test_masks_choose_the_patches(dinov2_lab):
