@@ -3,17 +3,20 @@
     python -m tests.foreign.writers            # environments in ~/.cache/saecli-peers
     python -m tests.foreign.writers --only saelens --envs DIR
 
-The environments are those of `python -m tests.benchmarks.peers.environments`; ViT-Prisma 2 isn't
-on PyPI, so that its environment needs a checkout (`--vit-prisma DIR`, its `src` folder).
+The environments are those of `python -m tests.benchmarks.peers.environments`. ViT-Prisma 2 isn't
+on PyPI: it runs in this interpreter, from the `src` folder of a checkout (`--vit-prisma DIR`), and
+needs einops and line_profiler there.
 """
 
 import argparse
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-LIBRARIES = ("sparsify", "dictionary-learning", "overcomplete", "saelens", "vit-prisma")
+HERE = "vit-prisma"
+LIBRARIES = ("sparsify", "dictionary-learning", "overcomplete", "saelens", HERE)
 
 
 def main() -> None:
@@ -25,10 +28,14 @@ def main() -> None:
     options = parser.parse_args()
     for library in options.only.split(","):
         name = library.replace("-", "_")
-        path = os.pathsep.join(map(str, filter(None, (CHECKOUT, options.vit_prisma))))
+        path = os.pathsep.join(
+            map(str, filter(None, (CHECKOUT, options.vit_prisma, os.environ.get("PYTHONPATH"))))
+        )
+        python = options.envs / library / "bin" / "python"
+        if library == HERE:
+            python = Path(sys.executable)
         subprocess.run(
-            [options.envs / library / "bin" / "python", "-m"]
-            + [f"tests.foreign.writers.write_{name}", options.out / library],
+            [python, "-m", f"tests.foreign.writers.write_{name}", options.out / library],
             check=True,
             cwd=CHECKOUT,
             env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},

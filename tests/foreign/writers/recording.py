@@ -34,13 +34,12 @@ def record(
     package: str,
     encode: Callable[[torch.Tensor], torch.Tensor],
     decode: Callable[[torch.Tensor], torch.Tensor],
-    x: torch.Tensor | None = None,
+    *,
+    version: str | None = None,
 ) -> None:
     """Write the library's latents and reconstruction of some patches, and its version."""
-    x = patches() if x is None else x
+    x = patches()
     f = encode(x)
-    np.savez(
-        folder / "expected.npz", x=x.numpy(), f=f.numpy(), x_hat=decode(f).detach().numpy()
-    )
-    versions = {package: importlib.metadata.version(package), "torch": torch.__version__}
+    np.savez(folder / "expected.npz", x=x.numpy(), f=f.numpy(), x_hat=decode(f).detach().numpy())
+    versions = {package: version or importlib.metadata.version(package), "torch": torch.__version__}
     (folder / "versions.json").write_text(json.dumps(versions, indent=1) + "\n")

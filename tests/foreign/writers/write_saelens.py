@@ -30,7 +30,8 @@ from sae_lens import (
     TranscoderConfig,
 )
 from sae_lens.training.activation_scaler import ActivationScaler, ActivationWhitening
-from tests.foreign.writers.recording import D_MODEL, N_LATENTS, normal, patches, record, rows
+
+from tests.foreign.writers.recording import D_MODEL, N_LATENTS, normal, record, rows
 
 SIZES = {"d_in": D_MODEL, "d_sae": N_LATENTS}
 HOOK = "blocks.5.hook_resid_post"
@@ -52,7 +53,10 @@ VARIANTS = {
     "topk": (TopKSAE, TopKSAEConfig(**SIZES, k=4)),
     "topk-rescaled": (TopKSAE, TopKSAEConfig(**SIZES, k=4, rescale_acts_by_decoder_norm=True)),
     "abstopk": (AbsTopKSAE, AbsTopKSAEConfig(**SIZES, k=4)),
-    "transcoder": (Transcoder, TranscoderConfig(**SIZES, d_out=D_MODEL, apply_b_dec_to_input=False)),
+    "transcoder": (
+        Transcoder,
+        TranscoderConfig(**SIZES, d_out=D_MODEL, apply_b_dec_to_input=False),
+    ),
 }
 TRAINED = {
     "batchtopk": (BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig(**SIZES, k=4)),

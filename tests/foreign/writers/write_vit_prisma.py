@@ -1,13 +1,30 @@
 """ViT-Prisma 2's SAEs by their own `save_model`, every architecture with every normalisation."""
 
+import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import torch
-from vit_prisma.sae.config import VisionModelSAERunnerConfig
-from vit_prisma.sae.sae import GatedSparseAutoencoder, StandardSparseAutoencoder
 
-from tests.foreign.writers.recording import D_MODEL, normal, record
+VERSION = "2.0.0"  # of its setup.py; PyPI has 0.1.4, which has no dictionaries
+
+
+def without_doors(*packages: str) -> None:
+    """Make packages importable without running their doors, which import all of its training."""
+    root = Path(importlib.util.find_spec("vit_prisma").origin).parent
+    for package in packages:
+        door = ModuleType(package)
+        door.__path__ = [str(root.joinpath(*package.split(".")[1:]))]
+        sys.modules[package] = door
+
+
+without_doors("vit_prisma", "vit_prisma.sae", "vit_prisma.configs", "vit_prisma.prisma_tools")
+
+from vit_prisma.sae.config import VisionModelSAERunnerConfig  # noqa: E402
+from vit_prisma.sae.sae import GatedSparseAutoencoder, StandardSparseAutoencoder  # noqa: E402
+
+from tests.foreign.writers.recording import D_MODEL, normal, record  # noqa: E402
 
 KINDS = {
     "standard": {"architecture": "standard", "activation_fn_str": "relu"},
@@ -55,12 +72,8 @@ def write(folder: Path, settings: dict, rule: str) -> None:
             parameter.data = spread * normal(*parameter.shape, seed=number + 10)
     sae.save_model(str(folder / "n_images_7.pt"))
     config.save_config(str(folder / "config.json"))
-    record_with_norms(folder, sae)
-
-
-def record_with_norms(folder: Path, sae: torch.nn.Module) -> None:
-    """Decoding needs what encoding kept of the patches, so both are done in order."""
-    record(folder, "torch", lambda x: sae.encode(x)[1], sae.decode)
+    # Decoding needs what encoding kept of the patches: both are done in order.
+    record(folder, "vit-prisma", lambda x: sae.encode(x)[1], sae.decode, version=VERSION)
 
 
 main(Path(sys.argv[1]))
