@@ -25,6 +25,7 @@ MOST_BYTES = 2**36
 """Of a file or of what a gzip file holds; 64 GB is above every dictionary there is."""
 EXPANSION = 20
 """How many times its own size a gzip file may come to; weights shrink by less than 2."""
+_OLD_MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
 _REMEDY = "get the file anew, or save its weights as safetensors"
 
 _STORAGES = {
@@ -113,7 +114,10 @@ def read_gzipped(path: Path) -> Any:
 
 def read_pickle(path: Path) -> Any:
     """The same of a file that holds one plain pickle."""
-    return _load(_Reader(io.BytesIO(path.read_bytes()), str(path)), str(path))
+    data = path.read_bytes()
+    if data.startswith(_OLD_MAGIC):
+        return _old(data, str(path))
+    return _load(_Reader(io.BytesIO(data), str(path)), str(path))
 
 
 def _load(reader: "_Reader", name: str) -> Any:
@@ -145,10 +149,12 @@ class _Reader(pickle.Unpickler):
         return type(name, (Inert,), {"name": f"{module}.{name}"})
 
     def _nested(self, data: Any) -> Any:
-        """A storage inside a plain pickle: an archive of its own."""
-        if not isinstance(data, bytes) or data[:4] != b"PK\x03\x04":
-            raise _unusable(f"{self.name} holds tensors in torch's form of before 1.6")
-        return read_archive(data, self.name)
+        """A storage inside a plain pickle, saved by itself."""
+        if not isinstance(data, bytes):
+            raise _unusable(f"{self.name} lacks the numbers of a tensor")
+        if data[:4] == b"PK\x03\x04":
+            return read_archive(data, self.name)
+        return _old(data, self.name)
 
     def persistent_load(self, pid: Any) -> Any:
         raise _unusable(f"{self.name} refers to tensors that it doesn't hold")
@@ -182,6 +188,49 @@ class _ArchiveReader(_Reader):
             numbers = torch.frombuffer(bytearray(data), dtype=torch.uint8)
             self._read[record] = numbers[: int(count) * dtype.itemsize].view(dtype)
         return self._read[record]
+
+
+class _OldReader(_Reader):
+    """Of torch.save's form of before 1.6: one pickle, and behind it the numbers of each storage."""
+
+    def __init__(self, file: io.BytesIO, most: int, filled: dict[str, Tensor], name: str) -> None:
+        super().__init__(file, name)
+        self._most, self._filled = most, filled
+        self.storages: dict[str, tuple[torch.dtype, int]] = {}
+
+    def persistent_load(self, pid: Any) -> Tensor:
+        kind, dtype, key, _device, count = pid[:5]
+        if kind != "storage" or not isinstance(dtype, torch.dtype):
+            raise _unusable(f"{self.name} holds tensors of a kind that saecli doesn't read")
+        if not 0 <= int(count) * dtype.itemsize <= self._most:
+            raise _unusable(f"{self.name} holds fewer numbers than it says")
+        self.storages[str(key)] = dtype, int(count)
+        found = self._filled.get(str(key))
+        return torch.zeros(int(count), dtype=dtype) if found is None else found
+
+
+def _old(data: bytes, name: str) -> Any:
+    """Read twice: which storages there are, then with their numbers, which lie behind."""
+    file = io.BytesIO(data)
+    for _ in range(3):  # a magic number, the version, the machine
+        _load(_Reader(file, name), name)
+    start = file.tell()
+    first = _OldReader(file, len(data), {}, name)
+    _load(first, name)
+    keys = _load(_Reader(file, name), name)
+    filled: dict[str, Tensor] = {}
+    for key in keys if isinstance(keys, list) else ():
+        dtype, count = first.storages.get(str(key), (torch.uint8, 0))
+        found = int.from_bytes(file.read(8), "little")
+        numbers = file.read(count * dtype.itemsize)
+        if found != count or len(numbers) < count * dtype.itemsize:
+            raise _unusable(f"{name} is cut short or damaged")
+        flat = torch.frombuffer(bytearray(numbers), dtype=dtype) if count else torch.zeros(0)
+        filled[str(key)] = flat.to(dtype)
+    if set(first.storages) - set(filled):
+        raise _unusable(f"{name} lacks the numbers of a tensor")
+    file.seek(start)
+    return _load(_OldReader(file, len(data), filled, name), name)
 
 
 def _tensor(storage: Any, offset: int, size: Any, stride: Any, *_more: Any) -> Tensor:

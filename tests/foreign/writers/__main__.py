@@ -28,9 +28,8 @@ def main() -> None:
     options = parser.parse_args()
     for library in options.only.split(","):
         name = library.replace("-", "_")
-        path = os.pathsep.join(
-            map(str, filter(None, (CHECKOUT, options.vit_prisma, os.environ.get("PYTHONPATH"))))
-        )
+        places = (CHECKOUT, options.vit_prisma, os.environ.get("PYTHONPATH"))
+        path = os.pathsep.join(str(place) for place in places if place)
         python = options.envs / library / "bin" / "python"
         if library == HERE:
             python = Path(sys.executable)
