@@ -9,9 +9,7 @@ from sqlalchemy.orm import Session
 from saecli import __version__
 from saecli.catalog.dictionaries import DictionaryInfo, get_latents
 from saecli.catalog.dossier import (
-    ComparisonEntry,
     LabelEntry,
-    Made,
     catalog_id,
     comparison_entries,
     dictionary_made,
@@ -19,7 +17,8 @@ from saecli.catalog.dossier import (
     label_entries,
     profile_made,
 )
-from saecli.catalog.latents import histogram, summaries
+from saecli.catalog.figures import LatentFigures, latent_figures
+from saecli.catalog.latents import summaries
 from saecli.catalog.opening import Catalog
 from saecli.catalog.profiles import ProfileInfo, current_profile
 from saecli.catalog.schema import SCHEMA
@@ -34,24 +33,16 @@ from saecli.render.report.content import (
     Fact,
     LabelLine,
     LatentPart,
-    MatchesPart,
-    MatchLine,
     Page,
-    Source,
-    Tile,
 )
 from saecli.render.report.page import render_page
-from saecli.workflows.report_experiments import experiment_part
+from saecli.workflows.report_experiments import experiment_part, source_of
+from saecli.workflows.report_matches import matches_part
 from saecli.workflows.report_tiles import latent_tiles
 
 KINDS = {"top": "Strongest", "quantile": "From weak to strong", "random": "Random actives"}
 KINDS |= {"near_miss": "Near misses: alike, and it does not fire"}
-MATCHES, PAIRED = 3, 4  # matches shown of each dictionary, pictures of each
-REASONS = {
-    "too_few_active": "it fires on too few pictures to say",
-    "not_significant": "the best match is no better than chance would give",
-    "too_weak": "the best match is too weak",
-}
+MOST_CLASSES = 8  # of those that a latent fires more on
 
 
 def write_report(
@@ -138,6 +129,7 @@ def latent_part(
     summary = summaries(session, dictionary, [index])[index]
     profile = current_profile(session, dictionary)
     tested = experiments_on(session, concept)
+    told = latent_figures(session, dictionary, index)
     return LatentPart(
         ref=summary.ref,
         label=summary.label,
@@ -145,17 +137,19 @@ def latent_part(
             Fact("active on", f"{share(summary.density)} of the patches"),
             Fact("mean where active", figure(summary.mean_activation)),
             Fact("largest", figure(summary.max_activation)),
+            *_further(told),
             Fact("over", "no profile yet" if profile is None else _pictures(profile)),
         ],
         largest=summary.max_activation,
         image_set=None if profile is None else profile.image_set.name,
-        histogram=histogram(session, dictionary, index),
+        histogram=None if told is None else {"edges": told.edges, "counts": [*told.counts]},
+        enriched=[] if told is None else (told.enriched or [])[:MOST_CLASSES],
         tiles={
             heading: latent_tiles(session, dictionary, index, kind=kind, top=top)
             for kind, heading in KINDS.items()
         },
         labels=[_label(entry) for entry in label_entries(session, concept)],
-        matches=[_matches(session, entry) for entry in comparison_entries(session, concept)],
+        matches=[matches_part(session, entry) for entry in comparison_entries(session, concept)],
         experiments=[
             experiment_part(session, number, whole=False)
             for number in tested
@@ -163,11 +157,18 @@ def latent_part(
         ],
         elsewhere=[number for number in tested if number in elsewhere],
         provenance=_provenance(dictionary, profile),
-        sources=[_source("trained by", dictionary_made(session, dictionary))],
+        sources=[source_of("trained by", dictionary_made(session, dictionary))],
         profiled=(
-            None if profile is None else _source("profiled by", profile_made(session, profile))
+            None if profile is None else source_of("profiled by", profile_made(session, profile))
         ),
     )
+
+
+def _further(told: LatentFigures | None) -> list[Fact]:
+    """What only newer profiles say."""
+    if told is None or told.monosemanticity is None:
+        return []
+    return [Fact("monosemanticity", figure(told.monosemanticity))]
 
 
 def _sorted(subjects: Sequence[str]) -> tuple[list[Concept], list[int]]:
@@ -195,10 +196,6 @@ def _title(latents: Sequence[LatentPart], experiments: Sequence[ExperimentPart])
     return ", ".join(names[:3]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _source(what: str, made: Made) -> Source:
-    return Source(what, made.command, made.started, made.seed)
-
-
 def _pictures(profile: ProfileInfo) -> str:
     return f"{profile.image_set.name}: {plural(profile.n_images, 'picture')}"
 
@@ -216,57 +213,12 @@ def _label(entry: LabelEntry) -> LabelLine:
         status=entry.status,
         confidence=entry.confidence,
         details=details,
-        source=_source(f"label {entry.number}", entry.made),
+        source=source_of(f"label {entry.number}", entry.made),
     )
 
 
 def _evidence(evidence: Mapping[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in evidence.items())
-
-
-def _matches(session: Session, entry: ComparisonEntry) -> MatchesPart:
-    if entry.counterpart is not None:
-        answer = f"Counterpart in {entry.target}: {entry.counterpart}."
-    else:
-        why = REASONS.get(entry.reason or "", "nothing there to compare with")
-        answer = f"No counterpart in {entry.target}: {why}."
-    untrained = None
-    if entry.untrained_score is not None:
-        beyond = {True: "which it is beyond", False: "which it is not beyond"}
-        said = beyond.get(bool(entry.beyond_untrained))
-        untrained = f"Best r of the untrained twin: {figure(entry.untrained_score)}, {said}."
-    return MatchesPart(
-        target=entry.target,
-        answer=answer,
-        method=entry.method.replace("_", " "),
-        n_images=entry.n_images,
-        n_active=entry.n_active,
-        untrained=untrained,
-        matches=[
-            MatchLine(
-                ref=str(match.concept),
-                label=label,
-                score=match.score,
-                ci=None if match.ci is None else list(match.ci),
-                p_value=match.p_value,
-                counterpart=str(match.concept) == entry.counterpart,
-                largest=largest,
-                tiles=tiles,
-            )
-            for match in entry.matches[:MATCHES]
-            for label, largest, tiles in [_other(session, match.concept)]
-        ],
-        source=_source("compared by", entry.made),
-    )
-
-
-def _other(session: Session, concept: Concept) -> tuple[str | None, float | None, list[Tile]]:
-    """Label, largest activation and pictures of a match."""
-    dictionary, _ = get_latents(session, concept)
-    index = concept.latents[0]
-    summary = summaries(session, dictionary, [index])[index]
-    tiles = latent_tiles(session, dictionary, index, kind="top", top=PAIRED)
-    return summary.label, summary.max_activation, tiles
 
 
 def _provenance(dictionary: DictionaryInfo, profile: ProfileInfo | None) -> list[Fact]:

@@ -44,9 +44,9 @@ def experiment_part(session: Session, number: int, *, whole: bool) -> Experiment
         experiment_made(session, number),
         hypothesis_made(session, shown.hypothesis.number),
     )
-    sources = [_source("run by", run)]
+    sources = [source_of("run by", run)]
     if stated.command != run.command:
-        sources.insert(0, _source("stated by", stated))
+        sources.insert(0, source_of("stated by", stated))
     return ExperimentPart(
         number=number,
         statement=shown.hypothesis.statement,
@@ -63,7 +63,8 @@ def experiment_part(session: Session, number: int, *, whole: bool) -> Experiment
     )
 
 
-def _source(what: str, made: Made) -> Source:
+def source_of(what: str, made: Made) -> Source:
+    """The command behind a part of the page."""
     return Source(what, made.command, made.started, made.seed)
 
 

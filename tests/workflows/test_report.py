@@ -167,3 +167,18 @@ def test_what_cannot_be_reported_is_refused_before_a_file_is_written(
     assert outcome.code == code
     assert sentence in outcome.sentence
     assert not list(saecli_trained.folder.glob("*.html"))
+
+
+def test_what_only_newer_profiles_say_is_told(saecli_trained):
+    rows = saecli_trained.json("search", "--sort", "density", "--dictionary", "clip", "--top", 10)
+    told = [saecli_trained.json("show", row["ref"]) for row in rows["results"]]
+    told = [one for one in told if one["near_misses"] and one["monosemanticity"] is not None]
+    shown = told[0]
+    saecli_trained.json("report", shown["ref"], "--out", "page.html")
+    words = Read((saecli_trained.folder / "page.html").read_text()).words
+    assert f"monosemanticity {shown['monosemanticity']:.2f}".replace("-", "−") in words
+    near = words.split("Near misses")[1].split("How strongly")[0]
+    for one in shown["near_misses"][:12]:
+        assert f"{one['image']['path'].rpartition('/')[2]}:{one['patch']}" in near
+    for effect in (shown["enriched"] or [])[:8]:
+        assert effect["class"] in words.split("Classes that it fires more on")[1]

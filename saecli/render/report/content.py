@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from saecli.grid import Grid
-from saecli.records import KnockoutReport, ShownArm
+from saecli.records import ClassEffect, KnockoutReport, ShownArm
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,6 +142,7 @@ class LatentPart:
     largest: float | None
     image_set: str | None
     histogram: dict[str, list[float]] | None
+    enriched: Sequence[ClassEffect]
     tiles: dict[str, Sequence[Tile]]  # by heading
     labels: Sequence[LabelLine]
     matches: Sequence[MatchesPart]
