@@ -14,16 +14,16 @@ def export(
         Path,
         typer.Option(
             metavar="FILE",
-            help="The file to write, or the folder for parquet and saedashboard.",
+            help="The file to write, or the folder for all but safetensors.",
             show_default=False,
         ),
     ],
     format_: Annotated[
-        Literal["safetensors", "parquet", "saedashboard"],
+        Literal["safetensors", "saelens", "dictionary-learning", "parquet", "saedashboard"],
         typer.Option(
             "--format",
-            help="The checkpoint; or latents, exemplars and labels as tables; or latents in "
-            "SAEDashboard's JSON.",
+            help="The checkpoint, in saecli's or another project's form; or latents, exemplars and "
+            "labels as tables; or latents in SAEDashboard's JSON.",
         ),
     ] = "safetensors",
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
@@ -32,11 +32,13 @@ def export(
 ) -> None:
     """Write a dictionary's checkpoint, or its latents, exemplars and labels, to files."""
     from saecli.render.tables import export_table
-    from saecli.workflows.export import export_checkpoint, export_contents
+    from saecli.workflows.export import export_checkpoint, export_contents, export_foreign
 
     with runs.opened(catalog) as opened:
         if format_ == "safetensors":
             written = export_checkpoint(opened, name, out, format_, force=force)
+        elif format_ == "saelens" or format_ == "dictionary-learning":
+            written = export_foreign(opened, name, out, format_, force=force)
         else:
             written = export_contents(opened, name, out, format_, terminal.progress(), force=force)
     output.emit(written, as_json=as_json, table=export_table)

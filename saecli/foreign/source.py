@@ -13,6 +13,10 @@ from saecli.sae.selection import largest
 LEAST_NORM = 1e-8
 """A decoder row shorter than this writes nothing; it counts as this long."""
 
+UNIT = 1e-6
+"""A float32 row that was brought to unit length is so to about 1e-7; it counts as of length 1, so
+that weights which come and go unchanged keep their bits."""
+
 Kind = Literal["relu", "topk", "jumprelu", "gated"]
 
 
@@ -89,10 +93,11 @@ class Source:
         return self.D.shape[0]
 
     def norms(self) -> Tensor:
-        """(n_latents,) float64: the decoder rows' lengths, at least `LEAST_NORM`."""
+        """(n_latents,) float64: decoder rows' lengths, at least `LEAST_NORM`; 1 within `UNIT`."""
         parts = torch.split(self.D, 4096)
         squares = torch.cat([part.double().square().sum(dim=1) for part in parts])
-        return squares.sqrt().clamp_min(LEAST_NORM)
+        found = squares.sqrt().clamp_min(LEAST_NORM)
+        return torch.where((found - 1).abs() <= UNIT, 1.0, found)
 
     def check(self) -> None:
         """Return if the tensors fit one another and are finite.

@@ -12,6 +12,7 @@ from saecli.progress import Progress
 from saecli.records import ExportReport
 
 Contents = Literal["parquet", "saedashboard"]
+Foreign = Literal["saelens", "dictionary-learning"]
 
 
 def export_checkpoint(
@@ -64,4 +65,33 @@ def export_contents(
         out=str(out),
         sha256=info.sha256,
         files=[path.name for path in files],
+    )
+
+
+def export_foreign(
+    catalog: Catalog, name: str, out: Path, format_: Foreign, *, force: bool = False
+) -> ExportReport:
+    """Write a dictionary into a folder as another project's files, where it computes the same.
+
+    Raises:
+        SaecliError: if there is no such dictionary, the project can't state its function, the
+            folder holds something already, or it can't be written.
+    """
+    from saecli.foreign.exporting import files_of
+    from saecli.workflows.models import load_dictionary
+
+    with catalog.reading() as session:
+        info = get_dictionary(session, name)
+    files = files_of(load_dictionary(catalog, info, "cpu"), info.name, format_)
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not force):
+        raise SaecliError(f"'{out}' is there already", "name a new folder as --out, or add --force")
+    for file_name, data in files.items():
+        with write_whole(out / file_name) as file:
+            file.write(data)
+    return ExportReport(
+        dictionary=info.name,
+        format=format_,
+        out=str(out),
+        sha256=info.sha256,
+        files=list(files),
     )
