@@ -4,6 +4,9 @@ The correlation of two latents is Pearson's over all cells of all images. An ima
 one another, so permutations and resamples always move whole images.
 """
 
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -11,8 +14,8 @@ from scipy import sparse
 from saecli.grid import CoarseMaps
 from saecli.search.null import permutations
 
-_CELLS = 2**22
-"""Correlations held at once (32 MB)."""
+_DRAWN = 2**20
+"""Permuted images held at once (8 MB)."""
 
 
 class CoarseIndex:
@@ -30,23 +33,24 @@ class CoarseIndex:
         self.images = maps.images
         self.n_cells = maps.n_cells
         n_columns = len(maps.images) * maps.n_cells
-        self._rows = sparse.csr_array(
-            (maps.value.astype(np.float64), maps.column.astype(np.int64), maps.start),
-            shape=(len(maps.start) - 1, n_columns),
-        )
-        self._scale()
-
-    def _scale(self) -> None:
-        """Largest values 1, so that nothing overflows; means, and lengths of the centred rows."""
-        largest = self._rows.max(axis=1).toarray().ravel()
-        factor = 1 / np.where(largest > 0, largest, 1)
-        self._rows = sparse.csr_array(sparse.diags_array(factor) @ self._rows)
-        n = max(1, self._rows.shape[1])
-        self._mean = self._rows.sum(axis=1) / n
-        square = self._rows.multiply(self._rows).sum(axis=1) - n * self._mean**2
+        start = np.asarray(maps.start, dtype=np.int64)
+        value = maps.value.astype(np.float64)
+        # Largest values 1, so that nothing overflows; means, and lengths of the centred rows.
+        largest = _by_row(np.maximum, value, start)
+        value /= np.repeat(np.where(largest > 0, largest, 1), np.diff(start))
+        n = max(1, n_columns)
+        self._mean = _by_row(np.add, value, start) / n
+        square = _by_row(np.add, value**2, start) - n * self._mean**2
         varies = square > 1e-12 * n
         self._length = np.where(varies, np.sqrt(np.where(varies, square, 1)), np.inf)
-        self._columns = sparse.csc_array(self._rows).T.tocsr()
+        self._rows = sparse.csr_array(
+            (value, maps.column.astype(np.int32), start), shape=(len(start) - 1, n_columns)
+        )
+
+    @cached_property
+    def _columns(self) -> "sparse.csr_array":
+        """(M · C, S): the maps column by column."""
+        return self._rows.T.tocsr()
 
     @property
     def n_images(self) -> int:
@@ -72,13 +76,14 @@ class CoarseIndex:
             )
         )
 
-    def n_active(self) -> NDArray[np.int64]:
-        """(S,) images on which each latent fires."""
-        latent = np.repeat(np.arange(self.n_latents), np.diff(self._rows.indptr))
-        places = np.unique(latent * max(1, self.n_images) + self._rows.indices // self.n_cells)
-        counts: NDArray[np.int64] = np.bincount(
-            places // max(1, self.n_images), minlength=self.n_latents
-        )
+    def n_active(self, latents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(K,) images on which each of some latents fires."""
+        rows = self._rows[latents]
+        start = rows.indptr
+        image = rows.indices // self.n_cells
+        first = np.diff(image, prepend=-1) != 0  # columns ascend within a latent
+        first[start[:-1][np.diff(start) > 0]] = True
+        counts: NDArray[np.int64] = _by_row(np.add, first.astype(np.int64), start)
         return counts
 
     def dense(self, latents: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -88,9 +93,26 @@ class CoarseIndex:
 
     def correlate(self, source: "CoarseIndex", latents: NDArray[np.int64]) -> NDArray[np.float64]:
         """(K, S): r of another dictionary's latents with all of this one's; 0 without variance."""
-        return self._r(
-            source._rows[latents], source._mean[latents, None], source._length[latents, None]
-        )
+        product = (source._rows[latents] @ self._columns).toarray()
+        covariance = product - self._rows.shape[1] * source._mean[latents, None] * self._mean
+        lengths = source._length[latents, None] * self._length
+        return np.asarray(np.clip(covariance / lengths, -1, 1))
+
+    def correlate_near(
+        self, source: "CoarseIndex", latents: NDArray[np.int64], near: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """(K, n): r of each of another dictionary's latents with its own n of this one's (K, n)."""
+        product = np.empty(near.shape)
+        own = np.zeros(self._rows.shape[1])
+        for place, latent in enumerate(latents.tolist()):
+            entries = slice(source._rows.indptr[latent], source._rows.indptr[latent + 1])
+            columns = source._rows.indices[entries]
+            own[columns] = source._rows.data[entries]
+            product[place] = self._rows[near[place]] @ own
+            own[columns] = 0
+        covariance = product - len(own) * source._mean[latents, None] * self._mean[near]
+        lengths = source._length[latents, None] * self._length[near]
+        return np.asarray(np.clip(covariance / lengths, -1, 1))
 
     def null_maxima(
         self,
@@ -114,31 +136,26 @@ class CoarseIndex:
         """
         row = source._rows[[latent]]
         image, cell = np.divmod(row.indices.astype(np.int64), self.n_cells)
+        expected = self._rows.shape[1] * source._mean[latent] * self._mean
+        lengths = source._length[latent] * self._length
         maxima = np.empty(n)
-        step = max(1, _CELLS // max(1, self.n_latents))
+        step = max(1, _DRAWN // max(1, self.n_images))
         for start in range(0, n, step):
             stop = min(n, start + step)
             # place[k, i]: where the k-th permutation puts image i
             place = np.argsort(permutations(groups, stop - start, rng), axis=1)
-            columns = place[:, image] * self.n_cells + cell
-            moved = sparse.csr_array(
-                (
-                    np.tile(row.data, stop - start),
-                    columns.ravel(),
-                    np.arange(stop - start + 1) * len(image),
-                ),
-                shape=(stop - start, self._rows.shape[1]),
-            )
-            r = self._r(moved, source._mean[latent], source._length[latent])
-            maxima[start:stop] = r.max(axis=1)
-        return maxima
+            for number, columns in enumerate(place[:, image] * self.n_cells + cell):
+                product = self._columns[columns].T @ row.data
+                maxima[start + number] = ((product - expected) / lengths).max()
+        return np.clip(maxima, -1, 1)
 
-    def _r(
-        self,
-        rows: "sparse.csr_array",
-        mean: NDArray[np.float64],
-        length: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        product = (rows @ self._columns).toarray()
-        covariance = product - self._rows.shape[1] * mean * self._mean
-        return np.asarray(np.clip(covariance / (length * self._length), -1, 1))
+
+def _by_row(
+    reduced: np.ufunc, values: NDArray[np.number], start: NDArray[np.integer]
+) -> NDArray[Any]:
+    """(S,) the sum or the largest of each latent's values; 0 where it has none."""
+    found = np.zeros(len(start) - 1, dtype=values.dtype)
+    filled = np.flatnonzero(np.diff(start))
+    if len(filled):
+        found[filled] = reduced.reduceat(values, start[filled])
+    return found

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import false_discovery_control
 
 from saecli.progress import SILENT, Progress
+from saecli.search.enrichment import adjusted
 from saecli.search.evidence import ByMaps, ByMaxima, Evidence, Maps
 from saecli.search.index import SignatureIndex
 from saecli.search.intervals import bca_interval, jackknifed_r, resample_counts, resampled_r
@@ -131,11 +131,8 @@ def find_counterparts(
     best, score = latents[:, 0], scores[:, 0]
     codes = group_codes(groups, evidence.n_images)
     p, strata = _pooled_p(evidence, score, codes, settings, progress)
-    adjusted = np.full(len(p), np.nan)
-    tested = np.isfinite(p)
-    if tested.any():
-        adjusted[tested] = false_discovery_control(p[tested])
-    hopeful = np.flatnonzero((adjusted <= settings.level) & (score >= settings.min_r))
+    adjusted_p = adjusted(p)
+    hopeful = np.flatnonzero((adjusted_p <= settings.level) & (score >= settings.min_r))
     twins = evidence.search_untrained()
     ci, lead = np.full((len(p), 2), np.nan), np.full(len(p), np.nan)
     rng = np.random.default_rng([settings.seed, 1])
@@ -153,7 +150,7 @@ def find_counterparts(
             lead[pairs] = np.quantile(resampled - other, tail, axis=0)
     reasons = tuple(
         judge(int(active), float(value), float(low), settings)
-        for active, value, low in zip(evidence.n_active, adjusted, ci[:, 0], strict=True)
+        for active, value, low in zip(evidence.n_active, adjusted_p, ci[:, 0], strict=True)
     )
     found = np.array([reason is None for reason in reasons], dtype=bool)
     twin_score = None if twins is None else twins[1][:, 0]
@@ -164,7 +161,7 @@ def find_counterparts(
         best=best,
         score=score,
         p_value=p,
-        adjusted_p=adjusted,
+        adjusted_p=adjusted_p,
         ci=ci,
         reason=reasons,
         untrained_score=twin_score,

@@ -68,6 +68,14 @@ class ByMaxima:
         """The same of the untrained twin; None without a twin."""
         return None if self._untrained is None else self._untrained.search(self._maxima, n)
 
+    def propose(self, n: int) -> NDArray[np.int64]:
+        """(Q, n) the nearest latents of the target in no certain order; -1 where there are none."""
+        return self._target.propose(self._maxima, n)
+
+    def propose_untrained(self, n: int) -> NDArray[np.int64] | None:
+        """The same of the untrained twin; None without a twin."""
+        return None if self._untrained is None else self._untrained.propose(self._maxima, n)
+
     def null(
         self, source: int, groups: NDArray[np.int64], n: int, rng: np.random.Generator
     ) -> NDArray[np.float64]:
@@ -117,25 +125,24 @@ class ByMaps:
         self._proposed = proposed
         self.cells = maps.source.n_cells
         self.n_images = maps.source.n_images
-        self.n_active: NDArray[np.int64] = maps.source.n_active()[latents]
+        self.n_active: NDArray[np.int64] = maps.source.n_active(latents)
 
     def search(self, n: int) -> Found:
-        return self._ranked(self._near.search(max(n, self._proposed)), self._maps.target, n)
+        return self._ranked(self._near.propose(max(n, self._proposed)), self._maps.target, n)
 
     def search_untrained(self, n: int = 1) -> Found | None:
-        proposed = self._near.search_untrained(max(n, self._proposed))
+        proposed = self._near.propose_untrained(max(n, self._proposed))
         if proposed is None or self._maps.untrained is None:
             return None
         return self._ranked(proposed, self._maps.untrained, n)
 
-    def _ranked(self, proposed: Found, maps: CoarseIndex, n: int) -> Found:
-        near = proposed[0]
+    def _ranked(self, near: NDArray[np.int64], maps: CoarseIndex, n: int) -> Found:
         latents = np.full((len(near), n), -1, dtype=np.int64)
         scores = np.full((len(near), n), np.nan)
         for start in range(0, len(near), _BLOCK):
             block = slice(start, start + _BLOCK)
-            r = maps.correlate(self._maps.source, self._latents[block])
-            found = np.take_along_axis(r, np.maximum(near[block], 0), axis=1)
+            known = np.maximum(near[block], 0)
+            found = maps.correlate_near(self._maps.source, self._latents[block], known)
             found[near[block] < 0] = -np.inf
             order = np.lexsort((near[block], -found), axis=1)[:, :n]
             chosen = np.take_along_axis(near[block], order, axis=1)
@@ -163,5 +170,5 @@ class ByMaps:
 
 
 _BLOCK = 256
-"""Sources correlated with all candidates at once: 50 MB for 24,576."""
+"""Sources ranked at once."""
 Evidence = ByMaxima | ByMaps

@@ -1,5 +1,7 @@
 """FAISS index of signatures: Pearson's r as the inner product of centred rows of unit length."""
 
+from functools import cached_property
+
 import faiss
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,17 +25,32 @@ class SignatureIndex:
 
     Attributes:
         signatures: (S, M), as given.
-        candidates: (C,) int64, the latents with a varying signature, ascending.
-        rows: (C, M) float32, their signatures, centred, of unit length.
     """
 
     def __init__(self, signatures: ArrayLike) -> None:
         self.signatures: NDArray[np.floating] = np.asarray(signatures)
-        rows = standardise(self.signatures)
-        self.candidates: NDArray[np.int64] = np.flatnonzero(rows.any(axis=1))
-        self.rows = rows[self.candidates]
-        self._index = faiss.IndexFlatIP(self.n_images)
-        self._index.add(self.rows)
+
+    @cached_property
+    def candidates(self) -> NDArray[np.int64]:
+        """(C,) int64, the latents with a varying signature, ascending."""
+        blocks = (
+            self.signatures[start : start + _BLOCK] for start in range(0, self.n_latents, _BLOCK)
+        )
+        varies = [block.max(axis=1) != block.min(axis=1) for block in blocks]
+        found: NDArray[np.int64] = np.flatnonzero(np.concatenate([np.zeros(0, bool), *varies]))
+        return found
+
+    @cached_property
+    def rows(self) -> NDArray[np.float32]:
+        """(C, M) float32, their signatures, centred, of unit length."""
+        return standardise(self.signatures, self.candidates)
+
+    def _nearest(
+        self, rows: NDArray[np.float32], n: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """FAISS's exact search among the rows where they lie: an index would be a copy of them."""
+        near, places = faiss.knn(rows, self.rows, n, metric=faiss.METRIC_INNER_PRODUCT)
+        return near, places
 
     @property
     def n_latents(self) -> int:
@@ -42,6 +59,26 @@ class SignatureIndex:
     @property
     def n_images(self) -> int:
         return int(self.signatures.shape[1])
+
+    def propose(self, sources: ArrayLike, n: int) -> NDArray[np.int64]:
+        """(Q, n) int64: latents of the largest r with each source by FAISS's float32; -1 for none.
+
+        Near ties may stand in any order: for whoever ranks them anew.
+
+        Raises:
+            SaecliError: if the sources are over another number of images.
+        """
+        sources = np.asarray(sources)
+        check_shared(sources.shape[1], self.n_images)
+        latents = np.full((len(sources), n), -1, dtype=np.int64)
+        most = min(len(self.candidates), n)
+        for start in range(0, len(sources) if most else 0, _BLOCK):
+            rows = standardise(sources[start : start + _BLOCK])
+            places = self._nearest(rows, most)[1]
+            places[~rows.any(axis=1)] = -1
+            found = np.where(places >= 0, self.candidates[places], -1)
+            latents[start : start + _BLOCK, :most] = found
+        return latents
 
     def search(self, sources: ArrayLike, n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The latents that correlate most with each source.
@@ -70,7 +107,7 @@ class SignatureIndex:
             return latents, scores
         rows = rows[queries]
         most = min(len(self.candidates), n + _SPARE)
-        near, found = self._index.search(rows, most)
+        near, found = self._nearest(rows, most)
         for query, row, close, places in zip(queries, rows, near, found, strict=True):
             chosen = places if _settled(close, n) else self._all_near(row, n, most)
             ids = np.sort(self.candidates[chosen])
@@ -103,7 +140,7 @@ class SignatureIndex:
         """Places of at least the n best, with all that rounding can't tell from the n-th."""
         while most < len(self.candidates):
             most = min(len(self.candidates), 4 * most)
-            near, found = self._index.search(row[None], most)
+            near, found = self._nearest(row[None], most)
             if _settled(near[0], n):
                 break
         else:
@@ -126,12 +163,26 @@ def check_shared(n_source: int, n_target: int) -> None:
         )
 
 
-def standardise(signatures: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(S, M) float32: rows centred and scaled to unit length; constant rows become zero."""
-    rows = np.empty(signatures.shape, dtype=np.float32)
-    for start in range(0, len(signatures), _BLOCK):
-        block = signatures[start : start + _BLOCK].astype(np.float64)
-        rows[start : start + _BLOCK] = _unit(block)
+def standardise(
+    signatures: NDArray[np.floating], chosen: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
+    """(S, M) float32: rows centred and scaled to unit length; constant rows become zero.
+
+    Of some rows alone where they are named.
+    """
+    n = len(signatures) if chosen is None else len(chosen)
+    rows = np.empty((n, signatures.shape[1]), dtype=np.float32)
+    for start in range(0, n, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        block = signatures[part] if chosen is None else signatures[chosen[part]]
+        block = block.astype(np.float64 if block.dtype.itemsize > 4 else np.float32)
+        largest, least = block.max(axis=1, keepdims=True), block.min(axis=1, keepdims=True)
+        size = np.maximum(np.abs(largest), np.abs(least))
+        block /= np.where(size > 0, size, 1)
+        block -= block.mean(axis=1, keepdims=True, dtype=np.float64).astype(block.dtype)
+        length = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))[:, None]
+        length[largest == least] = np.inf
+        np.divide(block, length.astype(block.dtype), out=rows[part], casting="same_kind")
     return rows
 
 

@@ -90,10 +90,19 @@ def test_on_some_images_it_is_what_those_alone_would_give(both: tuple[np.ndarray
     cut = CoarseIndex(sparse_maps(target, images)).on(images[kept])
     alone = CoarseIndex(sparse_maps(target[:, kept], images[kept]))
     np.testing.assert_array_equal(cut.images, alone.images)
-    np.testing.assert_array_equal(cut.n_active(), alone.n_active())
-    np.testing.assert_array_equal(cut.n_active(), (target[:, kept] > 0).any(axis=2).sum(axis=1))
+    some = np.arange(S)
+    np.testing.assert_array_equal(cut.n_active(some), alone.n_active(some))
+    np.testing.assert_array_equal(cut.n_active(some), (target[:, kept] > 0).any(axis=2).sum(axis=1))
     np.testing.assert_allclose(cut.dense(np.arange(S)), alone.dense(np.arange(S)))
     rest = CoarseIndex(sparse_maps(source, images)).on(images[kept])
     np.testing.assert_allclose(
         cut.correlate(rest, np.arange(S)), alone.correlate(rest, np.arange(S)), atol=1e-12
     )
+
+
+def test_r_with_ones_own_few_is_that_of_all(both: tuple[np.ndarray, np.ndarray]):
+    source, target = (CoarseIndex(sparse_maps(one, np.arange(M))) for one in both)
+    near = np.random.default_rng(0).permuted(np.tile(np.arange(S), (S, 1)), axis=1)[:, :7]
+    every = target.correlate(source, np.arange(S))
+    found = target.correlate_near(source, np.arange(S), near)
+    np.testing.assert_allclose(found, np.take_along_axis(every, near, axis=1), atol=1e-12)

@@ -93,3 +93,16 @@ def test_signatures_over_other_pictures_are_refused():
 def test_r_does_not_change_with_scale_or_shift(scale: float, shift: float, seed: int):
     a, b = sparse_signatures(2, 25, seed).astype(np.float64)
     np.testing.assert_allclose(pearson(scale * a + shift, b[None]), pearson(a, b[None]), atol=1e-8)
+
+
+def test_what_is_proposed_is_the_nearest_in_some_order():
+    rng = np.random.default_rng(8)
+    signatures = rng.gamma(2, 1, (60, 40)) * (rng.random((60, 40)) < 0.4)
+    signatures[7] = 0
+    sources = rng.random((5, 40))
+    sources[3] = 2.5
+    index = SignatureIndex(signatures)
+    proposed, exact = index.propose(sources, 9), index.search(sources, 9)[0]
+    np.testing.assert_array_equal(np.sort(proposed, axis=1), np.sort(exact, axis=1))
+    assert (proposed[3] == -1).all()
+    assert (index.propose(sources[:1], 80)[0, 59:] == -1).all()
