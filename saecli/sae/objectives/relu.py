@@ -75,10 +75,9 @@ class ReluL1(Stateless):
         n_patches = len(z) * ranks.size
         slope = warmth * self._l1 / n_patches
         f = self._encode(weights, z)
-        active = (f.view(torch.int16) if self._bf16 else f) > 0  # the same of non-negative ones
-        n_active = active.sum()
+        n_active = torch.count_nonzero(f.view(torch.int16) if self._bf16 else f)
         if z.device.type == "cpu" and n_active <= self._sparse * f.numel():
-            return self._by_entries(weights, z, f, active, slope, n_patches)
+            return self._by_entries(weights, z, f, slope, n_patches)
         W_dec = rounded(weights, "W_dec", self._buffers) if self._bf16 else weights.W_dec
         found = self._prefixes.reconstruct(f, W_dec, weights.b_dec, z, n_patches)
 
@@ -108,9 +107,9 @@ class ReluL1(Stateless):
         return torch.addmm(weights.b_enc.bfloat16(), z.bfloat16(), W_enc.t(), out=f).relu_()
 
     def _by_entries(
-        self, weights: Weights, z: Tensor, f: Tensor, active: Tensor, slope: float, n_patches: int
+        self, weights: Weights, z: Tensor, f: Tensor, slope: float, n_patches: int
     ) -> Losses:
-        at, n_latents = torch.from_numpy(np.flatnonzero(active.numpy())), f.shape[1]
+        at, n_latents = torch.from_numpy(np.flatnonzero((f > 0).numpy())), f.shape[1]
         rows = torch.div(at, n_latents, rounding_mode="floor")
         kept = f.view(-1)[at].to(z.dtype)
         chosen = self._prefixes.entries(starts_of(rows, len(z)), at - rows * n_latents)
