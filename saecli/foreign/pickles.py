@@ -185,8 +185,7 @@ class _ArchiveReader(_Reader):
             data = self._archive.read(self._records[record])
             if len(data) < int(count) * dtype.itemsize:
                 raise _unusable(f"{self.name} holds fewer numbers than it says")
-            numbers = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-            self._read[record] = numbers[: int(count) * dtype.itemsize].view(dtype)
+            self._read[record] = _numbers(data[: int(count) * dtype.itemsize], dtype)
         return self._read[record]
 
 
@@ -225,12 +224,15 @@ def _old(data: bytes, name: str) -> Any:
         numbers = file.read(count * dtype.itemsize)
         if found != count or len(numbers) < count * dtype.itemsize:
             raise _unusable(f"{name} is cut short or damaged")
-        flat = torch.frombuffer(bytearray(numbers), dtype=dtype) if count else torch.zeros(0)
-        filled[str(key)] = flat.to(dtype)
+        filled[str(key)] = _numbers(numbers, dtype)
     if set(first.storages) - set(filled):
         raise _unusable(f"{name} lacks the numbers of a tensor")
     file.seek(start)
     return _load(_OldReader(file, len(data), filled, name), name)
+
+
+def _numbers(data: bytes, dtype: torch.dtype) -> Tensor:
+    return torch.frombuffer(bytearray(data), dtype=dtype) if data else torch.zeros(0, dtype=dtype)
 
 
 def _tensor(storage: Any, offset: int, size: Any, stride: Any, *_more: Any) -> Tensor:
