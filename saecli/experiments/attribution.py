@@ -66,7 +66,7 @@ def attribute(
             slopes = chunks(gradient.to(dictionary.dtype), dictionary.n_latents)
             points = chunks(patches.detach().to(dictionary.dtype), dictionary.n_latents)
             for g, x in zip(slopes, points, strict=True):
-                along = dictionary.scale * (g @ dictionary.W_dec.T)
+                along = dictionary.scale_of(x) * (g @ dictionary.W_dec.T)
                 moved = -dictionary.encode(x) * along
                 total += moved.sum(dim=0).cpu().double().numpy()
     if not n_images:

@@ -238,7 +238,8 @@ def _numbers(data: bytes, dtype: torch.dtype) -> Tensor:
 def _tensor(storage: Any, offset: int, size: Any, stride: Any, *_more: Any) -> Tensor:
     if not isinstance(storage, Tensor) or math.prod(size) > storage.numel():
         raise ValueError("a tensor of more numbers than its storage has")
-    return storage.as_strided(tuple(size), tuple(stride), offset).clone()
+    view = storage.as_strided(tuple(size), tuple(stride), offset)
+    return view if view.is_contiguous() and view.numel() == storage.numel() else view.clone()
 
 
 def _parameter(data: Any, *_more: Any) -> Any:
