@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from saecli.catalog.artifacts import store_artifact
+from saecli.catalog.dictionaries import dictionaries
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
 from saecli.catalog.training import begin_dictionary, check_name_free, publish_dictionary
@@ -13,9 +14,12 @@ from saecli.progress import Progress
 from saecli.records.importing import ImportReport, ProofReport, SelfTestReport
 from saecli.workflows.import_jobs import ImportJob, located, needed
 from saecli.workflows.models import backbone_row, load_backbone
+from saecli.workflows.pictures import open_pictures
 from saecli.workflows.self_test import self_test, warnings
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from saecli.activations.settings import CacheSettings
     from saecli.backbones.protocol import Backbone
     from saecli.foreign.content import Content
@@ -64,6 +68,8 @@ def prepare(job: ImportJob, said: "Said", progress: Progress) -> Prepared:
     from saecli.foreign.mapping import convert, prove
     from saecli.sae.checkpoints import load, to_bytes
 
+    if job.images is not None:
+        open_pictures(job.images, progress)  # before the backbone is loaded
     job, said, path = located(job, said, progress)
     name = needed(job.name, "the dictionary's name isn't given", "say --name NAME")
     reference = needed(job.backbone, "the file doesn't say its backbone", "say --backbone NAME")
@@ -103,6 +109,7 @@ def import_dictionary(
     job, dictionary, backbone = prepared.job, prepared.dictionary, prepared.backbone
     with catalog.reading() as session:
         check_name_free(session, prepared.name)
+        _check_new(session, prepared)
     tested = None
     if job.images is not None:
         tested = self_test(dictionary, backbone, job.images, job.n_images, cache, progress)
@@ -171,10 +178,12 @@ def _layer(source: "Source", said: int | None, backbone: "Backbone") -> int:
     from saecli.backbones import resolve_layer
 
     stated = source.attachment.layer
+    if stated is not None:
+        stated = resolve_layer(stated, backbone.n_blocks)
     if said is None:
         if stated is None:
             raise SaecliError("the file doesn't say its layer", "say --layer N", usage=True)
-        return resolve_layer(stated, backbone.n_blocks)
+        return stated
     layer = resolve_layer(said, backbone.n_blocks)
     if stated is not None and stated != layer:
         raise SaecliError(
@@ -182,6 +191,20 @@ def _layer(source: "Source", said: int | None, backbone: "Backbone") -> int:
             f"say --layer {stated}, or leave it out",
         )
     return layer
+
+
+def _check_new(session: "Session", prepared: Prepared) -> None:
+    """Return if no dictionary of the catalog has the same checkpoint.
+
+    Raises:
+        SaecliError: naming the one that has.
+    """
+    from saecli.sae.checkpoints import to_bytes
+
+    sha256 = hashlib.sha256(to_bytes(prepared.dictionary)).hexdigest()
+    same = [one.name for one in dictionaries(session) if one.sha256 == sha256]
+    if same:
+        raise SaecliError(f"the file is in the catalog already, as '{same[0]}'", "use that one")
 
 
 def _keep(

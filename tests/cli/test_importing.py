@@ -46,7 +46,7 @@ def test_a_dictionary_is_imported_proved_and_then_like_any_other(
     assert saecli.json("show", "theirs:3")["density"] is not None
     table = saecli("import", saev_file, "--name", "again", *place)
     assert table.code == 1
-    assert "the same as 'theirs'" in table.sentence
+    assert "already, as 'theirs'" in table.sentence
 
 
 def test_the_self_test_is_the_metrics_own(saecli_trained, pictures):
@@ -110,6 +110,22 @@ def saelens_folder(folder, **changes):
     return folder
 
 
+def dictionary_learning(folder, **settings):
+    folder.mkdir()
+    w = weights(d=WIDTH, s=64)
+    state = {"encoder.weight": w["W_enc"].T, "encoder.bias": w["b_enc"], "bias": w["b_dec"]}
+    torch.save(state | {"decoder.weight": w["W_dec"].T}, folder / "ae.pt")
+    trainer = {"dict_class": "AutoEncoder", "layer": 2, **settings}
+    (folder / "config.json").write_text(json.dumps({"trainer": trainer}))
+    return folder
+
+
+def test_the_input_of_a_layer_is_the_output_of_the_one_before(saecli, models, tmp_path):
+    path = dictionary_learning(tmp_path / "a", submodule_name="resid_pre_layer_2")
+    place = ["--name", "theirs", "--backbone", f"clip:{models['clip']}", "--layer", "-2"]
+    assert saecli.json("import", path, *place)["layer"] == 1
+
+
 def nan():
     bad = torch.ones(64)
     bad[5] = torch.nan
@@ -130,6 +146,11 @@ WRONG = {
         ["--layer", "1"],
         "8 wide, and clip:",
     ),
+    "attention": (
+        lambda p: dictionary_learning(p / "a", submodule_name="attn_out_layer_1"),
+        [],
+        "whole blocks",
+    ),
     "another layer": (lambda p: saelens_folder(p / "a"), ["--layer", "2"], "block 1, not 2"),
     "no layer": (
         lambda p: write_saev(p / "s.pt", saev_header(None), weights(d=WIDTH, s=64)),
@@ -138,6 +159,7 @@ WRONG = {
     ),
     "a layer that isn't": (lambda p: saelens_folder(p / "a"), ["--layer", "7"], "no layer 7"),
     "an empty folder": (lambda p: (p / "e").mkdir() or p / "e", [], "holds no weights"),
+    "no pictures": (lambda p: saelens_folder(p / "a"), ["--images", "nowhere"], "nowhere"),
     "no such path": (lambda p: p / "nowhere", [], "no file or folder"),
     "unknown contents": (
         lambda p: torch.save({"weight": torch.ones(2, 2)}, p / "x.pt") or p / "x.pt",

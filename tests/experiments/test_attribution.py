@@ -85,3 +85,33 @@ def test_a_bench_of_strangers_is_refused(clip_lab, dinov2_lab):
     bench = Bench(clip_lab.backbone, dinov2_lab.dictionary, clip_lab.probe(), Contrast(1))
     with pytest.raises(SaecliError):
         attribute(bench, [])
+
+
+@pytest.mark.parametrize("rule", ["layer_norm:1e-05", "norm_rescale"])
+def test_attribution_through_a_normalisation_of_each_patch_equals_finite_differences(exact, rule):
+    plain = dataclasses.replace(
+        exact.dictionary,
+        normalisation=rule,
+        mean=torch.zeros_like(exact.dictionary.mean),
+        scale=torch.ones_like(exact.dictionary.scale),
+    )
+    lab = dataclasses.replace(exact, dictionary=plain)
+    bench = lab.bench(lab.probe("classification", "cls").to(dtype=torch.float64), Contrast(1, 2))
+    output = lab.backbone.record(lab.pixels.double(), LAYER)
+    x, f = output.patches, plain.encode(output.patches)
+    units = (
+        x.std(-1, keepdim=True)
+        if rule != "norm_rescale"
+        else (x.square().mean(-1, keepdim=True).sqrt())
+    )
+
+    def mean_margin(patches):
+        with torch.no_grad():
+            return float(bench.contrast.margin(bench.logits(output.with_patches(patches))).mean())
+
+    found = attribute(bench, [(output, None)])
+    step = 1e-5
+    for latent in range(0, plain.n_latents, 7):
+        along = -units * f[..., latent, None] * plain.W_dec[latent]
+        slope = (mean_margin(x + step * along) - mean_margin(x - step * along)) / (2 * step)
+        assert found.values[latent] == pytest.approx(slope, rel=1e-4, abs=1e-8)

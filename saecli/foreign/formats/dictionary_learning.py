@@ -12,7 +12,7 @@ from torch import Tensor
 
 from saecli.errors import SaecliError
 from saecli.foreign.content import Content, fields, state_dict
-from saecli.foreign.hooks import elsewhere, layer_of_module
+from saecli.foreign.hooks import elsewhere, layer_of_module, layer_of_place
 from saecli.foreign.keys import number, refuse, take
 from saecli.foreign.said import Said
 from saecli.foreign.source import Attachment, Source
@@ -170,6 +170,8 @@ def _attachment(settings: Mapping[str, Any]) -> Attachment:
     if isinstance(place, str) and place:
         if place.startswith(("mlp", "attn")):
             raise elsewhere(place)
+        if place.startswith("resid_pre") and isinstance(layer, int):
+            return Attachment(layer_of_place(layer, "hook_resid_pre", place), named)
         by_module = layer_of_module(place)
         if by_module is not None:
             return Attachment(by_module, named)
