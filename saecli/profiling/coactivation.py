@@ -14,11 +14,14 @@ from scipy import sparse
 from saecli.profiling.encoding import Firings
 from saecli.profiling.signatures import smallest
 
-MOST_PAIRS = 2**29
-"""Bound on the pairs (latent, latent, patch) that are counted: some 5 s of one core."""
+MOST_PAIRS = 2**27
+"""Bound on the pairs (latent, latent, patch) that are counted: some 10 s of one core."""
 _FEWEST = 16
 _PRODUCT = 2**24
 """Bound on the pairs that one block of latents makes at once (some 200 MB)."""
+_COLUMN_BITS = 18
+"""A latent's number, beside a share's 30 bits and a row's 16, in one integer."""
+_ONE = np.float32(1).view(np.uint32)
 
 
 @dataclass(frozen=True)
@@ -131,19 +134,26 @@ class Coactivation:
         while start < len(active):
             before = work[start - 1] if start else 0
             stop = max(start + 1, int(np.searchsorted(work, before + _PRODUCT, side="right")))
+            stop = min(stop, start + 2**16)
             both = sparse.coo_array(by_latent[start:stop] @ by_patch)
             row, column = both.row, both.col
-            other = column != row + start
-            row, column, n_both = row[other], column[other], both.data[other]
-            found = n_both / (active[row + start] + active[column] - n_both)
-            order = np.lexsort((column, -found, row))
-            row, column, found = row[order], column[order], found[order]
-            first = np.flatnonzero(np.diff(row, prepend=-1))
-            place = np.arange(len(row)) - np.repeat(first, np.diff(first, append=len(row)))
+            either = active[start:stop][row] + active[column] - both.data
+            found = both.data.astype(np.float32) / either.astype(np.float32)
+            # One number orders by row, then share descending, then column: shares are above 0 and
+            # at most 1, and positive floats are ordered as their bits are.
+            bits = (_ONE - found.view(np.uint32)).astype(np.uint64)
+            key = row.astype(np.uint64) << np.uint64(48)
+            key |= bits << np.uint64(_COLUMN_BITS)
+            key |= column.astype(np.uint64)
+            key = np.sort(key[column != row + start])
+            row = (key >> np.uint64(48)).astype(np.int64)
+            first = np.searchsorted(row, np.arange(stop - start + 1))
+            place = np.arange(len(row)) - np.repeat(first[:-1], np.diff(first))
             taken = place < latent.shape[1]
-            cells = row[taken] + start, place[taken]
-            latent[cells] = column[taken]
-            share[cells] = found[taken]
+            key, cells = key[taken], (row[taken] + start, place[taken])
+            latent[cells] = (key & np.uint64(2**_COLUMN_BITS - 1)).astype(np.int32)
+            bits = (key >> np.uint64(_COLUMN_BITS)) & np.uint64(2**30 - 1)
+            share[cells] = (_ONE - bits.astype(np.uint32)).view(np.float32)
             start = stop
 
     def state(self) -> dict[str, NDArray[np.generic]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from saecli.profiling.parts import gather
+from saecli.profiling.parts import Part, gather
 from saecli.profiling.profiler import ProfileSettings, finish
 from saecli.sae.model import Dictionary, Identity
 from tests.benchmarks.catalog_answers import NAMES, in_turn
@@ -17,6 +17,7 @@ from tests.catalog.wide import N_IMAGES
 
 D, S, K, P, IMAGES = 768, 12_288, 32, 196, 64
 N_TOP = 16
+BEFORE = 3  # times as many images that a pass has seen before it is timed
 PROCESSES, LABELS = 10, 20
 
 LABELLER = """
@@ -101,9 +102,19 @@ def throughput(rounds: int, threads: int) -> None:
     rows = x.flatten(0, 1)
     low_rows, low_weights = rows.bfloat16(), dictionary.W_enc.t().contiguous().bfloat16()
 
-    def whole(precision: str) -> None:
+    most = IMAGES * (BEFORE + rounds)
+
+    def begun(precision: str) -> tuple[ProfileSettings, Part]:
         settings = ProfileSettings(precision=precision)  # type: ignore[arg-type]
-        finish(gather([dictionary], [(0, x)], IMAGES, settings), settings)
+        part = Part.begin(dictionary, most, settings)
+        for _ in range(BEFORE):
+            _go_on(dictionary, x, most, settings, part)
+        return settings, part
+
+    passes = {precision: begun(precision) for precision in ("float32", "bf16")}
+
+    def go_on(precision: str) -> None:
+        _go_on(dictionary, x, most, *passes[precision])
 
     def product(a: Tensor, b: Tensor) -> None:
         for part in a.split(6 * P):
@@ -115,11 +126,21 @@ def throughput(rounds: int, threads: int) -> None:
             "naive torch pass (statistics, top 16)": lambda: naive(dictionary, x),
             "product alone, float32": lambda: product(rows, dictionary.W_enc),
             "product alone, bf16": lambda: product(low_rows, low_weights.t()),
-            "saecli, whole profile, float32": lambda: whole("float32"),
-            "saecli, whole profile, bf16 product": lambda: whole("bf16"),
+            "saecli's pass, float32": lambda: go_on("float32"),
+            "saecli's pass, bf16 product": lambda: go_on("bf16"),
         },
         rounds,
     )
+    settings, part = passes["bf16"]
+    in_turn({"once a set: its end, whatever its size": lambda: finish([part], settings)}, 1)
+
+
+def _go_on(
+    dictionary: Dictionary, x: Tensor, most: int, settings: ProfileSettings, part: Part
+) -> None:
+    """The next images of a pass that is under way: what a set of any size costs, image by image."""
+    batches = [(part.n_images, x)]
+    gather([dictionary], batches, most, settings, parts=[part])
 
 
 def writers(path: Path) -> None:
