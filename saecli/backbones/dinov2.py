@@ -12,10 +12,16 @@ from PIL import Image
 from torch import Tensor
 
 from saecli.backbones.digests import digest
-from saecli.backbones.dinov2_transform import PREPROCESSOR, read_transform
-from saecli.backbones.folders import check_weights, read_config, unusable
+from saecli.backbones.dinov2_transform import read_transform
+from saecli.backbones.folders import check_weights, read_config
 from saecli.backbones.geometry import Geometry
-from saecli.backbones.hub import snapshot
+from saecli.backbones.pretrained import (
+    MASK_TOKEN,
+    WEIGHTS,
+    find,
+    read_model,
+    untrained_model,
+)
 from saecli.backbones.protocol import Backbone, FinalOutput, LayerOutput
 from saecli.backbones.silence import quiet
 from saecli.backbones.transforms import ImageTransform
@@ -23,9 +29,6 @@ from saecli.errors import SaecliError
 from saecli.grid import Grid
 
 FOLDER_FORM = "dinov2:FOLDER"
-_WEIGHTS = ("model*.safetensors*", "pytorch_model*.bin*")  # with the index of sharded ones
-_MASK_TOKEN = "embeddings.mask_token"  # for pretraining; the forward pass doesn't read it
-_HEAD = "classifier."  # of a fine-tuned classifier; a backbone is used without it
 
 # What shapes the function beyond the weights' own shapes.
 _CONFIGURATION = (
@@ -133,10 +136,10 @@ def load(source: str, *, name: str, device: torch.device, dtype: torch.dtype) ->
         SaecliError: if the model can't be found or reached, is of another family, or its files
             don't fit together.
     """
-    folder, shown = _find(source, weights=True)
+    folder, shown = find(source, FOLDER_FORM, weights=True)
     config = read_config(folder, "dinov2")
-    check_weights(folder, _WEIGHTS)
-    model = _read_model(folder, config, shown)
+    check_weights(folder, WEIGHTS)
+    model = read_model(_model_class(config), folder, shown)
     return _backbone(model, folder, config, (name, shown), device, dtype)
 
 
@@ -144,34 +147,10 @@ def load_untrained(
     source: str, *, name: str, seed: int, device: torch.device, dtype: torch.dtype
 ) -> Backbone:
     """The same model with transformers' own initialisation under a seed; see ``load``."""
-    folder, shown = _find(source, weights=False)
+    folder, shown = find(source, FOLDER_FORM, weights=False)
     config = read_config(folder, "dinov2")
-    model_class = _model_class(config)
-    try:
-        with quiet(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            settings = model_class.config_class.from_pretrained(folder, local_files_only=True)
-            settings.dtype = torch.float32
-            model = model_class(settings)
-    except Exception as error:  # a configuration that no model can be built from
-        raise unusable(shown, error) from error
+    model = untrained_model(_model_class(config), folder, shown, seed)
     return _backbone(model, folder, config, (name, shown), device, dtype)
-
-
-def _find(source: str, *, weights: bool) -> tuple[Path, str]:
-    """The folder that holds the files, and what people call it."""
-    folder = Path(source).expanduser()
-    if folder.is_dir():
-        return folder.resolve(), str(folder.resolve())
-    files = snapshot(
-        source,
-        config="config.json",
-        weights=_WEIGHTS if weights else (),
-        extras=(PREPROCESSOR,),
-        shown=source,
-        folder_form=FOLDER_FORM,
-    )
-    return files, source
 
 
 def _model_class(config: Mapping[str, object]) -> Any:
@@ -180,31 +159,6 @@ def _model_class(config: Mapping[str, object]) -> Any:
 
     registers = config["model_type"] == "dinov2_with_registers"
     return transformers.Dinov2WithRegistersModel if registers else transformers.Dinov2Model
-
-
-def _read_model(folder: Path, config: Mapping[str, object], shown: str) -> Any:
-    model_class = _model_class(config)
-    try:
-        with quiet():
-            model, info = model_class.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                local_files_only=True,
-                output_loading_info=True,
-                weights_only=True,
-            )
-    except Exception as error:  # transformers and safetensors raise all kinds here
-        raise unusable(shown, error) from error
-    missing = sorted(set(info["missing_keys"]) - {_MASK_TOKEN})
-    unused = sorted(key for key in info["unexpected_keys"] if not key.startswith(_HEAD))
-    for keys, words in ((missing, "lack"), (unused, "hold more than its configuration needs:")):
-        if keys:
-            rest = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-            raise SaecliError(
-                f"the weights of '{shown}' {words} {keys[0]}{rest}",
-                "check that its configuration and weights belong together and are whole",
-            )
-    return model
 
 
 def _backbone(
@@ -217,7 +171,7 @@ def _backbone(
 ) -> Dinov2Backbone:
     model.eval().requires_grad_(False)
     transform = read_transform(folder, config)
-    weights = {key: value for key, value in model.state_dict().items() if key != _MASK_TOKEN}
+    weights = {key: value for key, value in model.state_dict().items() if key != MASK_TOKEN}
     settings = model.config.to_dict()
     configuration = {key: settings.get(key) for key in _CONFIGURATION}
     identity = digest(weights, {"family": "dinov2", **configuration}, transform.describe())

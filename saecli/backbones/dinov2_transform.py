@@ -16,7 +16,9 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def read_transform(folder: Path, config: Mapping[str, Any]) -> ImageTransform:
+def read_transform(
+    folder: Path, config: Mapping[str, Any], *, crops: bool = True
+) -> ImageTransform:
     """The transform that transformers' own image processor (Pillow backend) would apply.
 
     The image size is the preprocessor's crop; the model's `image_size` is only the size that its
@@ -24,6 +26,7 @@ def read_transform(folder: Path, config: Mapping[str, Any]) -> ImageTransform:
     filter and ImageNet mean and deviation at the model's `image_size`: the shortest side is
     resized to it and the middle cropped, so that a square picture is seen whole (the resize to 256
     and crop to 224 of DINOv2's published evaluation would cut a sixteenth off each side).
+    ``crops`` says whether a preprocessor crops that doesn't say so: DINOv2's does, DINOv3's not.
 
     Raises:
         SaecliError: if the file asks for something else than resizing the shortest side or both,
@@ -36,7 +39,7 @@ def read_transform(folder: Path, config: Mapping[str, Any]) -> ImageTransform:
         return _transform("shortest", size, size, patch, 3, IMAGENET_MEAN, IMAGENET_STD, file)
     settings: Mapping[str, Any] = read_json(file)
     resize, target = _resize(settings, file)
-    if settings.get("do_center_crop", True):
+    if settings.get("do_center_crop", crops):
         crop = _pair(settings.get("crop_size"), "crop_size", file)
     elif resize == "squash":
         crop = target

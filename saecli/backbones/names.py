@@ -40,6 +40,13 @@ FAMILIES: dict[str, Family] = {
         model_types=("dinov2", "dinov2_with_registers"),
         forms=("dinov2:FOLDER", "dinov2:ORG/NAME"),
     ),
+    "dinov3": Family(
+        "saecli.backbones.dinov3",
+        title="DINOv3",
+        config_file="config.json",
+        model_types=("dinov3_vit",),
+        forms=("dinov3:FOLDER", "dinov3:ORG/NAME"),
+    ),
 }
 
 
