@@ -19,7 +19,9 @@ Format = Literal[
     "llamascopium",
     "saecli",
 ]
-Preset = Literal["clip-24k", "dinov2-24k", "bioclip-24k"]
+Preset = Literal[
+    "clip-24k", "dinov2-24k", "bioclip-24k", "dinov3-s", "dinov3-b", "dinov3-l", "dinov3-l-topk"
+]
 
 
 def import_dictionary(

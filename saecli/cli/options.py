@@ -116,7 +116,7 @@ Backbone = Annotated[
         "--backbone",
         metavar="NAME",
         help="fieldguide-clip, fieldguide-dinov2, clip:ARCH/PRETRAINED, clip:FOLDER, "
-        "dinov2:HUB_ID or dinov2:FOLDER.",
+        "dinov2:HUB_ID or dinov2:FOLDER, dinov3:HUB_ID or dinov3:FOLDER.",
     ),
 ]
 Out = Annotated[

@@ -45,7 +45,7 @@ def located(job: ImportJob, said: "Said", progress: Progress) -> "tuple[ImportJo
         SaecliError: if a repository can't be reached, or what it names isn't one file.
     """
     from saecli.foreign import hub
-    from saecli.foreign.presets import PRESETS, preset_of
+    from saecli.foreign.presets import PRESETS, layer_in, preset_of
     from saecli.foreign.vectors import read_vector
 
     named = job.preset
@@ -60,12 +60,14 @@ def located(job: ImportJob, said: "Said", progress: Progress) -> "tuple[ImportJo
     if named is None:
         return job, said, path
     preset = PRESETS[named]
+    layer = layer_in(path) if preset.layer is None else preset.layer
+    one_of_several = preset.layer is None and layer is not None
     job = replace(
         job,
         preset=named,
-        name=job.name or named,
+        name=job.name or (f"{named}-{layer}" if one_of_several else named),
         backbone=job.backbone or preset.backbone,
-        layer=preset.layer if job.layer is None else job.layer,
+        layer=layer if job.layer is None else job.layer,
     )
     centred = said.mean is not None or said.scale is not None or preset.mean is None
     said = replace(

@@ -66,6 +66,7 @@ def prepare(job: ImportJob, said: "Said", progress: Progress) -> Prepared:
     """
     from saecli.foreign.content import open_content
     from saecli.foreign.mapping import convert, prove
+    from saecli.foreign.presets import PRESETS
     from saecli.sae.checkpoints import load, to_bytes
 
     if job.images is not None:
@@ -88,6 +89,8 @@ def prepare(job: ImportJob, said: "Said", progress: Progress) -> Prepared:
         stated, notes = source.details, source.notes
         norms = float(n.min()), float(n.max())
         load(to_bytes(dictionary))
+    if job.preset is not None:
+        notes += PRESETS[job.preset].notes
     with content.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     kind = "saecli" if source is None else source.format

@@ -36,7 +36,10 @@ def deep_clip(tmp_path_factory):
     return write_tiny_clip(tmp_path_factory.mktemp("models") / "clip", layers=12)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+SINGLE = [name for name, preset in PRESETS.items() if preset.layer is not None]
+
+
+@pytest.mark.parametrize("name", SINGLE)
 def test_a_published_repository_needs_no_more_than_its_name(
     saecli, tmp_path, monkeypatch, deep_clip, name
 ):
@@ -74,6 +77,19 @@ def test_a_preset_serves_a_downloaded_file(saecli, tmp_path, deep_clip):
     args = ["--preset", "clip-24k", "--name", "mine", "--backbone", f"clip:{deep_clip}"]
     found = saecli.json("import", path, *args)
     assert (found["dictionary"], found["layer"]) == ("mine", 10)
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name not in SINGLE])
+def test_a_repository_of_several_layers_gives_each_its_own(
+    saecli, tmp_path, monkeypatch, deep_clip, name
+):
+    preset = PRESETS[name]
+    folder = cache(tmp_path, preset.repo, monkeypatch)
+    write_saev(folder / "layer_7/abc/sae.pt", saev_header(5), weights(d=32, s=64))
+    place = f"hf://{preset.repo}/layer_7/abc/sae.pt"
+    found = saecli.json("import", place, "--backbone", f"clip:{deep_clip}")
+    assert (found["dictionary"], found["layer"]) == (f"{name}-7", 7)
+    assert "standardised" in found["notes"][0]
 
 
 def test_several_files_of_a_repository_are_named(tmp_path, monkeypatch):
