@@ -41,7 +41,10 @@ family of m hypotheses (``--plan``) p is adjusted for all of them (see ``familie
 be reachable: each kind needs at least ⌈m/α⌉ − 1 controls.
 
 *Smallest effect of interest.* δ = 10 % of the mean margin before (``--smallest-effect``). An effect
-that no control has is not yet one that matters.
+that no control has is not yet one that matters. δ is measured on the same pictures as the effect,
+so it is the interval of their sum, the mean of each picture's change plus 10 % of its margin
+before, that must lie on one side of 0: with δ taken as known, effects of just δ were called
+*supported* or *refuted* in up to a sixth of simulated experiments of 20 pictures.
 
 *Specificity.* On pictures (in segmentation: patches) without A, the same edit moves the mean margin
 at most half as much as on those with A (``--most-without``). It is the mean that counts, of signed
@@ -52,8 +55,8 @@ edit that moves everything can look specific by chance.
 
 The verdict is
 
-- *supported* if the interval lies wholly beyond −δ, p ≤ α, and specificity holds;
-- *refuted* if the interval lies wholly on the other side of −δ: an effect as large as δ is excluded
+- *supported* if the effect lies beyond −δ with 95 % confidence, p ≤ α, and specificity holds;
+- *refuted* if it lies on the other side of −δ with that confidence: one as large as δ is excluded
   (the logic of an equivalence test, Lakens 2017, Soc. Psychol. Personal. Sci. 8:355, here with the
   stricter 95 % interval; a margin that clearly rises is refuted too);
 - *inconclusive* otherwise: not significant is not refuted. So it is, too, where the probe does not
@@ -152,6 +155,8 @@ class Judgement:
         interval_without: of ``effect_without``; None likewise.
         absolute_without: mean absolute change without A, in which no change cancels; None likewise.
         n_without: pictures without A, or groups of them, that it is measured on.
+        excess: interval of the mean of change + 10 % of the margin before: below 0 where the
+            effect is larger than δ, above where it is smaller.
     """
 
     effect: float
@@ -167,6 +172,7 @@ class Judgement:
     interval_without: Interval | None
     absolute_without: float | None
     n_without: int
+    excess: Interval
 
 
 def rank_p(effect: float, controls: npt.ArrayLike) -> float:
@@ -207,9 +213,13 @@ def judge(
     changes = second - first
     effect, baseline = float(changes.mean()), float(first.mean())
     smallest = rule.smallest_share * abs(baseline)
-    low, high = mean_interval(
-        changes, seed=seed, groups=groups, confidence=rule.confidence, resamples=rule.resamples
-    )
+    def interval(values: npt.NDArray[np.float64]) -> Interval:
+        return mean_interval(
+            values, seed=seed, groups=groups, confidence=rule.confidence, resamples=rule.resamples
+        )
+
+    # what is left of the effect beyond δ, in which the margin's own spread counts, too
+    low, high = interval(changes + rule.smallest_share * np.sign(baseline) * first)
     p_values = {kind: rank_p(effect, drawn) for kind, drawn in controls.items()}
     p_value = max(p_values.values(), default=1.0)
     elsewhere = _Elsewhere.of(without, groups_without, seed, rule)
@@ -221,9 +231,9 @@ def judge(
     against: list[Reason] = []
     if baseline <= 0:
         against.append("no_baseline_margin")
-    if low > -smallest:
+    if low > 0:
         against.append("effect_below_smallest")
-    elif high >= -smallest:
+    elif high >= 0:
         against.append("interval_reaches_smallest")
     if not p_values:
         against.append("no_controls")
@@ -236,11 +246,11 @@ def judge(
     verdict: Verdict = "inconclusive"
     if not against:
         verdict = "supported"
-    elif baseline > 0 and low > -smallest:
+    elif baseline > 0 and low > 0:
         verdict = "refuted"
     return Judgement(
         effect,
-        (low, high),
+        interval(changes),
         baseline,
         smallest,
         p_values,
@@ -252,6 +262,7 @@ def judge(
         elsewhere.interval,
         elsewhere.absolute,
         elsewhere.n,
+        (low, high),
     )
 
 

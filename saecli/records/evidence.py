@@ -8,7 +8,26 @@ from saecli.records.looking import MatchRow
 
 
 @dataclass(frozen=True)
+class SetReport:
+    """Latents that together fire where the source does: a concept, in ``ref``.
+
+    Chosen on one half of the pictures; all figures are of the other half, ``n_images`` of them.
+    ``gain_ci`` is the interval of the set's lead over the first latent alone, null for a set of
+    one.
+    """
+
+    ref: str
+    score: float
+    ci: list[float]
+    single_score: float
+    gain_ci: list[float] | None
+    n_images: int
+
+
+@dataclass(frozen=True)
 class CompareReport:
+    """``margin`` is the first match's r less the second's; ``set`` null unless asked for."""
+
     source: dict[str, str | None]
     target: str
     method: str
@@ -20,6 +39,8 @@ class CompareReport:
     n_images: int
     n_active: int
     untrained_ref: str | None = None  # the untrained twin's latent whose score that is
+    margin: float | None = None
+    set_: SetReport | None = None
 
 
 @dataclass(frozen=True)
@@ -164,4 +185,5 @@ class KnockoutReport:
     n_excluded_by_group: int = 0  # of groups of which others helped to choose the latents
     flipped_ci: dict[str, list[float] | None] | None = None  # 95 % intervals of the shares
     changed_ci: dict[str, list[float] | None] | None = None
+    excess_ci: list[float] | None = None  # of effect + δ, both from the same pictures, in nats
     extras: dict[str, Any] = field(default_factory=dict)

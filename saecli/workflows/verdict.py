@@ -69,6 +69,7 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
         p_value=judged.p_value,
         alpha=rule.alpha,
         smallest_effect=judged.smallest_effect,
+        excess_ci=list(judged.excess),
         seed=plan.seed,
         flipped=flipped(results, "target", plan),
         changed=changed(results, "target") if segmentation else None,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import mannwhitneyu
+from scipy.stats import binom, mannwhitneyu
 
 from saecli.errors import SaecliError
 from saecli.experiments.verdicts import Rule, judge, rank_p
@@ -63,6 +63,20 @@ def test_the_figures_behind_a_verdict():
     assert (found.absolute_without, found.n_without) == (pytest.approx(0.75), 2)
     assert found.specific is None, "two pictures show nothing"
     assert found.p_values == {"other_latents": 0.01, "random_directions": 0.01}
+
+
+def test_an_effect_of_just_the_smallest_size_is_seldom_decided():
+    """δ is measured on the same pictures: taken as known, a sixth of these were refuted."""
+    rng, n, verdicts = np.random.default_rng(0), 200, []
+    rule = Rule(resamples=500)
+    for seed in range(n):
+        before = rng.normal(10, 4, 20)
+        changes = -1.0 + 0.1 * (before - 10) + rng.normal(0, 0.3, 20)
+        controls, without = {"other_latents": np.zeros(99)}, np.zeros(20)
+        judged = judge(before, before + changes, controls, without, seed=seed, rule=rule)
+        verdicts.append(judged.verdict)
+    for decided in ("supported", "refuted"):
+        assert verdicts.count(decided) <= binom.ppf(0.999, n, 0.025)
 
 
 def test_the_larger_p_of_the_kinds_counts():
