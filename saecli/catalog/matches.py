@@ -15,6 +15,7 @@ from saecli.catalog.tables import Comparison, Dictionary, Latent, Match
 from saecli.records import CompareReport, MatchRow, OneWay
 from saecli.refs import Concept, latent_ref, parse_latent
 
+MUTUAL = "reciprocal_ranks"  # of a comparison's settings: one of each match
 WHOLE = "whole"  # of a comparison's settings: one of all latents of a dictionary
 
 
@@ -191,9 +192,14 @@ def latest_matches(
             exemplars=shown[name].get(number, []),
             counterpart=comparison.counterpart_id == match.latent_id,
             reason=comparison.reason,
+            reciprocal_rank=_of_rank(comparison.settings.get(MUTUAL), match.rank),
         )
         for match, comparison, number, name in rows
     ]
+
+
+def _of_rank(values: list[float | None] | None, rank: int) -> float | None:
+    return values[rank] if values and rank < len(values) else None
 
 
 def _interval(low: float | None, high: float | None) -> list[float] | None:

@@ -8,6 +8,8 @@ from saecli.cli import options, output, runs, terminal
 from saecli.errors import SaecliError
 from saecli.refs import check_dictionary_name, parse_latent
 
+MOST_OF_SET = 64  # as many as are proposed
+
 
 def compare(
     source: Annotated[
@@ -26,6 +28,17 @@ def compare(
     top: Annotated[
         int, typer.Option(min=1, max=options.MOST_ROWS, help="How many matches to list.")
     ] = 5,
+    most_of_set: Annotated[
+        int | None,
+        typer.Option(
+            "--set",
+            min=1,
+            max=MOST_OF_SET,
+            metavar="N",
+            help="Look also for up to N latents that together fire where it does.",
+            show_default=False,
+        ),
+    ] = None,
     seed: options.Seed = 0,
     catalog: options.Catalog = None,
     as_json: options.Json = False,
@@ -44,7 +57,13 @@ def compare(
             "name another one (saecli list)",
             usage=True,
         )
-    details = {"from": source, "to": target, "top": top}
+    details = {"from": source, "to": target, "top": top, "set": most_of_set}
+    if ":" not in source and most_of_set is not None:
+        raise SaecliError(
+            "a set is grown for one latent",
+            f"name one, as in {source}:0, or leave --set",
+            usage=True,
+        )
     if ":" not in source:
         check_dictionary_name(source)
         with runs.recorded(catalog, "compare", details, seed=seed) as (opened, invocation):
@@ -56,6 +75,13 @@ def compare(
     concept = parse_latent(source)
     with runs.recorded(catalog, "compare", details, seed=seed) as (opened, invocation):
         found = compare_one(
-            opened, invocation, concept, target, settings, top=top, progress=terminal.progress()
+            opened,
+            invocation,
+            concept,
+            target,
+            settings,
+            top=top,
+            most_of_set=most_of_set,
+            progress=terminal.progress(),
         )
     output.emit(found, as_json=as_json, table=compare_table)

@@ -13,6 +13,7 @@ from saecli.records.evidence import (
     DictionaryComparison,
     KnockoutReport,
     OneWay,
+    SetReport,
 )
 from saecli.records.experiments import (
     Difference,
@@ -148,6 +149,7 @@ __all__ = [
     "RerunReport",
     "SearchReport",
     "SearchResult",
+    "SetReport",
     "ShowDictionaryReport",
     "ShowExperimentReport",
     "ShowHypothesisReport",

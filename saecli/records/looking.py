@@ -99,6 +99,7 @@ class MatchRow:
     exemplars: list[Exemplar]
     counterpart: bool | None = None
     reason: str | None = None
+    reciprocal_rank: float | None = None  # of the source among its own, by r with this latent
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,13 @@
 from rich.console import RenderableType
 from rich.text import Text
 
-from saecli.records import AttributeReport, CompareReport, DetectReport, DictionaryComparison
+from saecli.records import (
+    AttributeReport,
+    CompareReport,
+    DetectReport,
+    DictionaryComparison,
+    SetReport,
+)
 from saecli.render import parts
 from saecli.render.numbers import figure, interval, p_value, plural, share
 
@@ -28,7 +34,7 @@ def compare_table(report: CompareReport) -> RenderableType:
     parts.add_refs(table, [match.ref for match in report.matches])
     parts.add_numbers(table, "r")
     table.add_column("", no_wrap=True, min_width=10)
-    parts.add_numbers(table, "95 % interval", "p")
+    parts.add_numbers(table, "95 % interval", "p", "1/rank back")
     parts.add_words(table, "label")
     parts.add_exemplars(table)
     for match in report.matches:
@@ -38,10 +44,29 @@ def compare_table(report: CompareReport) -> RenderableType:
             parts.bar(match.score, 1.0),
             interval(match.ci),
             p_value(match.p_value),
+            figure(match.reciprocal_rank),
             parts.label(match.label),
             parts.exemplars(match.exemplars, 2),
         )
-    return parts.stack(head, table, _counterpart(report))
+    return parts.stack(head, table, parts.lines(_counterpart(report), _set(report.set_)))
+
+
+def _set(found: SetReport | None) -> Text | None:
+    """What several latents together reach, on the pictures that didn't choose them."""
+    if found is None:
+        return None
+    line = Text("Together: ").append(found.ref, style=parts.REF)
+    line.append(
+        f", r {figure(found.score)} {interval(found.ci)} on {plural(found.n_images, 'image')} that "
+        "didn't choose them"
+    )
+    if found.gain_ci is None:
+        return line.append("; none added to the first.")
+    beyond = found.gain_ci[0] > 0
+    line.append(f"; the first alone {figure(found.single_score)}, which they ")
+    style = parts.GOOD if beyond else parts.OPEN
+    line.append("exceed" if beyond else "do not clearly exceed", style=style)
+    return line.append(f" (lead {interval(found.gain_ci)}).")
 
 
 def dictionaries_table(report: DictionaryComparison) -> RenderableType:
@@ -92,6 +117,8 @@ def _counterpart(report: CompareReport) -> Text:
     else:
         reason = _REASONS.get(report.reason or "", report.reason or "")
         line = Text.assemble(("No counterpart", parts.OPEN)).append(f": {reason}" if reason else "")
+    if report.margin is not None:
+        line.append(f", {figure(report.margin)} ahead of the second match")
     line.append(".")
     return line.append_text(_beside_untrained(report))
 

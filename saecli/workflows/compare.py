@@ -1,6 +1,6 @@
 """Find a latent's concept, or all of a dictionary's, in another dictionary."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from saecli.catalog.dictionaries import (
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.labels import current_labels
 from saecli.catalog.latents import exemplars
-from saecli.catalog.matches import add_comparison, add_comparisons
+from saecli.catalog.matches import MUTUAL, add_comparison, add_comparisons
 from saecli.catalog.opening import Catalog
 from saecli.progress import SILENT, Progress
 from saecli.records import (
@@ -22,10 +22,13 @@ from saecli.records import (
     DictionaryComparison,
     MatchRow,
     OneWay,
+    SetReport,
 )
 from saecli.refs import Concept, latent_ref
 from saecli.search.dictionaries import Counterparts, find_counterparts
 from saecli.search.matching import Comparison, MatchSettings, compare_latent
+from saecli.search.mutual import reciprocal_ranks
+from saecli.search.sets import SetSettings, find_set
 from saecli.workflows.patterns import Shared
 from saecli.workflows.untrained import told_twin
 
@@ -40,9 +43,12 @@ def compare(
     settings: MatchSettings,
     *,
     top: int,
+    most_of_set: int | None = None,
     progress: Progress = SILENT,
 ) -> CompareReport:
     """Look for one latent's counterpart, and keep the answer.
+
+    With ``most_of_set`` also for so many latents at most that fire there together.
 
     Raises:
         SaecliError: if a name is unknown, or they were profiled on different pictures.
@@ -61,6 +67,9 @@ def compare(
             settings=settings,
         )
         report = _report(session, info, other, source, found, shared)
+        if most_of_set is not None:
+            grown = _grow_set(shared, other, source.latents[0], settings, most_of_set)
+            report = replace(report, set_=grown)
     with catalog.writing() as session:
         add_comparison(
             session,
@@ -68,9 +77,34 @@ def compare(
             report,
             image_set=shared.profile.image_set,
             settings=asdict(settings)
-            | {"untrained": told_twin(shared.twin, found.untrained_index)},
+            | {"untrained": told_twin(shared.twin, found.untrained_index)}
+            | {MUTUAL: [match.reciprocal_rank for match in report.matches]}
+            | ({} if report.set_ is None else {"set": asdict(report.set_)}),
         )
     return report
+
+
+def _grow_set(
+    shared: Shared, other: DictionaryInfo, latent: int, settings: MatchSettings, most: int
+) -> SetReport | None:
+    found = find_set(
+        shared.source.signatures[latent],
+        shared.target,
+        maps=shared.maps,
+        latent=latent,
+        proposed=settings.proposed,
+        settings=SetSettings(most=most, n_resamples=settings.n_resamples, seed=settings.seed),
+    )
+    if found is None:
+        return None
+    return SetReport(
+        ref=str(Concept(other.name, found.latents)),
+        score=found.score,
+        ci=list(found.ci),
+        single_score=found.single_score,
+        gain_ci=None if found.gain_ci is None else list(found.gain_ci),
+        n_images=found.n_images,
+    )
 
 
 def _report(
@@ -85,6 +119,9 @@ def _report(
     labels = current_labels(session, other, indices)
     shown = exemplars(session, other, indices, top=EXEMPLARS)
     own = current_labels(session, info, source.latents)
+    mutual = reciprocal_ranks(
+        source.latents[0], np.array(indices, np.int64), shared.source, shared.target, shared.maps
+    )
     return CompareReport(
         source={"ref": str(source), "label": own.get(source.latents[0])},
         target=other.name,
@@ -99,8 +136,9 @@ def _report(
                 exemplars=shown.get(match.index, []),
                 counterpart=match.index == found.counterpart,
                 reason=found.reason,
+                reciprocal_rank=rank,
             )
-            for match in found.matches
+            for match, rank in zip(found.matches, mutual, strict=True)
         ],
         counterpart=(
             None if found.counterpart is None else latent_ref(other.name, found.counterpart)
@@ -110,6 +148,7 @@ def _report(
         beyond_untrained=found.beyond_untrained,
         n_images=found.n_images,
         n_active=found.n_active,
+        margin=found.margin,
         untrained_ref=(
             None
             if shared.twin is None or found.untrained_index is None

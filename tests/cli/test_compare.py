@@ -209,3 +209,31 @@ def test_dictionaries_profiled_on_different_pictures_are_not_compared(saecli, mo
     assert outcome.code == 1
     assert "profiled on different pictures" in outcome.sentence
     assert "saecli profile" in outcome.sentence
+
+
+def test_each_match_says_where_the_source_stands_seen_from_it(saecli_trained):
+    busiest = saecli_trained.json("show", "clip")["latents"][0]["ref"]
+    found = saecli_trained.json("compare", "--from", busiest, "--to", "dinov2", "--top", "3")
+    own, number = patches(saecli_trained, "clip"), int(busiest.split(":")[1])
+    target = patches(saecli_trained, "dinov2")
+    for match in found["matches"]:
+        row = target[int(match["ref"].split(":")[1])]
+        r = {i: pearsonr(row, other).statistic for i, other in enumerate(own) if other.std() > 0}
+        rank = 1 + sum(value > r[number] + 1e-4 for value in r.values())
+        assert match["reciprocal_rank"] == pytest.approx(1 / rank)
+    scores = [match["score"] for match in found["matches"]]
+    assert found["margin"] == pytest.approx(scores[0] - scores[1])
+    assert found["set"] is None
+
+
+def test_a_set_is_a_concept_that_other_commands_take(saecli_trained):
+    busiest = saecli_trained.json("show", "clip")["latents"][0]["ref"]
+    found = saecli_trained.json("compare", "--from", busiest, "--to", "dinov2", "--set", "3")["set"]
+    assert found["ref"].startswith("dinov2:")
+    assert 1 <= len(found["ref"].split("+")) <= 3
+    assert found["ci"][0] <= found["score"] <= found["ci"][1]
+    table = saecli_trained("compare", "--from", busiest, "--to", "dinov2", "--set", "3").out
+    assert f"Together: {found['ref']}" in table
+    wrong = saecli_trained("compare", "--from", "clip", "--to", "dinov2", "--set", "3")
+    assert wrong.code == 2
+    assert "a set is grown for one latent" in wrong.sentence
