@@ -46,7 +46,11 @@ PROTOCOL = {
     "automatic": "target",
     "manual": "target",
 }
-"""The ways to choose what is suppressed, with the kind of arm that shows each."""
+"""The ways to choose what is suppressed, with the kind of arm that shows each.
+
+A random feature is not any other latent: it is matched in how often and how strongly it fires and
+in influence, so its column is no estimate of what latents drawn blindly would do.
+"""
 
 
 def state_family(
