@@ -58,6 +58,15 @@ class Value:
             )
         return cls("scale" if found[1] == "scale" else "set", float(found[2]))
 
+    def of(self, latents: str) -> str:
+        """The edit in words: ``setting clip:3 to 2 times their largest activation``."""
+        if self.kind == "mean":
+            return f"setting {latents} to their mean activation"
+        if self.kind == "ablate" or self.amount == 0:
+            return f"suppressing {latents}"
+        what = "activation" if self.kind == "scale" else "largest activation"
+        return f"setting {latents} to {self.amount:g} times their {what}"
+
     def __str__(self) -> str:
         return self.kind if self.kind in ("ablate", "mean") else f"{self.kind}:{self.amount:g}"
 

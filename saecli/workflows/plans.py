@@ -111,7 +111,8 @@ class Plan:
     def statement(self) -> str:
         """The hypothesis in words."""
         favour = f" in favour of {self.expect}" if self.expect else ""
-        return f"suppressing {self.concept} lowers the prediction of {self.class_name}{favour}"
+        edit = Value.parse(self.value).of(str(self.concept))
+        return f"{edit} lowers the prediction of {self.class_name}{favour}"
 
 
 def plan_of(stated: HypothesisInfo) -> Plan:

@@ -48,6 +48,21 @@ plans = st.builds(
 )
 
 
+@pytest.mark.parametrize(
+    ("value", "edit"),
+    [
+        ("ablate", "suppressing clip:3+9"),
+        ("set:5", "setting clip:3+9 to 5 times their largest activation"),
+        ("set:-2.0", "setting clip:3+9 to -2 times their largest activation"),
+        ("scale:2", "setting clip:3+9 to 2 times their activation"),
+        ("scale:0", "suppressing clip:3+9"),
+    ],
+)
+def test_the_statement_says_the_edit_that_is_made(value, edit):
+    plan = Plan(Concept("clip", (3, 9)), "set", "probe", "jay", "wren", value=value)
+    assert plan.statement == f"{edit} lowers the prediction of jay in favour of wren"
+
+
 @given(plans)
 def test_a_plan_comes_back_whole(plan):
     told = json.loads(json.dumps(plan.as_json() | {"digests": {"pictures": "0" * 64}}))
