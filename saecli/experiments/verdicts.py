@@ -44,7 +44,7 @@ be reachable: each kind needs at least ⌈m/α⌉ − 1 controls.
 that no control has is not yet one that matters. δ is measured on the same pictures as the effect,
 so it is the interval of their sum, the mean of each picture's change plus 10 % of its margin
 before, that must lie on one side of 0: with δ taken as known, effects of just δ were called
-*supported* or *refuted* in up to a sixth of simulated experiments of 20 pictures.
+*supported* or *refuted* in an eighth of simulated experiments of 20 pictures each.
 
 *Specificity.* On pictures (in segmentation: patches) without A, the same edit moves the mean margin
 at most half as much as on those with A (``--most-without``). It is the mean that counts, of signed

@@ -48,7 +48,7 @@ class Settings:
     """How much is run."""
 
     catalog: Path | None = None
-    seed: int = 0
+    seed: int = 0  # of the choices, and of the world: run 0 is the one that the rule was tuned on
     nulls: int = 440  # experiments of each kind of null: 400 and those that are refused
     dinov2_nulls: int = 60  # of them on DINOv2, whose arms cost five times as much as CLIP's
     null_images: int = 20  # the fewest that are allowed
@@ -75,8 +75,11 @@ class Laboratory:
             same = self.nulls(name)
             return Nulls(same.side, same.selection, same.test, same.species, raw=True)
         side = load_side(self.settings.catalog, name)
-        test = Pool(side, TEST, self.settings.pool)
-        return Nulls(side, Pool(side, SELECTION, self.settings.pool), test, testable(side, test))
+        test = self._pool(side, TEST)
+        return Nulls(side, self._pool(side, SELECTION), test, testable(side, test))
+
+    def _pool(self, side: Side, world: int) -> Pool:
+        return Pool(side, world + 2 * self.settings.seed, self.settings.pool)
 
     def side(self, name: str) -> Side:
         return self.nulls(name).side
@@ -84,8 +87,8 @@ class Laboratory:
     @cache  # noqa: B019
     def grounds(self) -> tuple[Side, Grounds, Grounds]:
         side = load_side(self.settings.catalog, "dinov2", "ground")
-        n = self.settings.grounds
-        return side, Grounds(side, SELECTION, n), Grounds(side, TEST, n)
+        n, more = self.settings.grounds, 2 * self.settings.seed
+        return side, Grounds(side, SELECTION + more, n), Grounds(side, TEST + more, n)
 
 
 def _nulls(
@@ -212,6 +215,18 @@ def run_part(name: str, lab: Laboratory, out: Path) -> dict[str, Any]:
     return told
 
 
+def _check_settings(file: Path, settled: dict[str, Any], parser: argparse.ArgumentParser) -> None:
+    """Keep the settings beside the records; go on only where they are the same but for size."""
+    free = {"sides", "nulls", "dinov2_nulls"}  # more of the same
+    fixed = {name: value for name, value in settled.items() if name not in free}
+    if file.exists() and (kept := json.loads(file.read_text())) != fixed:
+        other = sorted(name for name in fixed if kept.get(name) != fixed[name])
+        parser.error(
+            f"{file.parent} holds records of another {', '.join(other)}; give another --out"
+        )
+    file.write_text(json.dumps(fixed, indent=1) + "\n")
+
+
 def main() -> None:
     """Run the parts and show their figures."""
     parser = argparse.ArgumentParser(
@@ -235,10 +250,11 @@ def main() -> None:
         torch.set_num_threads(threads)
     settings = Settings(**given)
     out.mkdir(parents=True, exist_ok=True)
+    settled = {name: str(value) if name == "catalog" else value for name, value in given.items()}
+    _check_settings(out / "settings.json", settled, parser)
     lab, file = Laboratory(settings), out / "figures.json"
     figures = json.loads(file.read_text()) if file.exists() else {}
     for name in wanted:
-        settled = {key: str(v) if isinstance(v, Path) else v for key, v in given.items()}
         figures[name] = {"settings": settled, **run_part(name, lab, out)}
         file.write_text(json.dumps(figures, indent=1) + "\n")
         show(name, figures[name])

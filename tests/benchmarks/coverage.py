@@ -24,6 +24,7 @@ MEANS: dict[str, tuple[Callable[[Rng, int], Floats], float]] = {
     ),
 }
 N_IMAGES = (20, 60)
+RARE = 0.1  # of the pictures change at all
 GROUP_SD = 1.0  # of what a group's pictures share, against 1 within
 
 
@@ -36,8 +37,10 @@ def cases() -> Iterator[tuple[str, Callable[[Rng, int], Interval], float | None]
                 return mean_interval(draw(rng, n), seed=seed)
 
             yield f"mean of {n} pictures, {name}", mean, truth
+        yield f"mean of {n} pictures, a tenth moves", _rare(n), -3.0 * RARE
         yield f"mean of {n} groups of 1 to 9 pictures", _grouped(n), 0.0
         yield f"micro share over {n} pictures", _micro(n), 0.3
+        yield f"micro share of a fiftieth over {n} pictures", _micro(n, 0.02), 0.02
         yield f"share of {n} pictures (Wilson)", _wilson(n), None
 
 
@@ -51,12 +54,21 @@ def _grouped(n: int) -> Callable[[Rng, int], Interval]:
     return interval
 
 
-def _micro(n: int) -> Callable[[Rng, int], Interval]:
-    """Pictures of 5 to 60 patches whose own shares scatter around 0.3."""
+def _rare(n: int) -> Callable[[Rng, int], Interval]:
+    """A latent that fires on few pictures: the others' margins stay."""
+
+    def interval(rng: Rng, seed: int) -> Interval:
+        return mean_interval(np.where(rng.random(n) < RARE, rng.normal(-3, 1, n), 0.0), seed=seed)
+
+    return interval
+
+
+def _micro(n: int, share: float = 0.3) -> Callable[[Rng, int], Interval]:
+    """Pictures of 5 to 60 patches whose own shares scatter around a mean."""
 
     def interval(rng: Rng, seed: int) -> Interval:
         whole = rng.integers(5, 61, n)
-        part = rng.binomial(whole, rng.beta(3, 7, n))
+        part = rng.binomial(whole, rng.beta(10 * share, 10 * (1 - share), n))
         return ratio_interval(part, whole, seed=seed, bounds=(0.0, 1.0))
 
     return interval

@@ -16,10 +16,12 @@ import torch
 
 from saecli.backbones.protocol import LayerOutput
 from saecli.demo.world import SPECIES
-from saecli.experiments.arms import Arm
-from saecli.experiments.controls import random_directions
+from saecli.experiments.activity import measure
+from saecli.experiments.arms import Arm, LatentArm
+from saecli.experiments.controls import DEFAULTS, match_latents, random_directions
+from saecli.experiments.influence import influence
 from saecli.experiments.prefixes import Prefixes
-from saecli.experiments.runner import ROWS, Figures, run
+from saecli.experiments.runner import ROWS, Bench, Figures, run
 from tests.benchmarks.experiment import target_arm
 from tests.benchmarks.sides import BATCH, TEST, Side, draw, load_side
 
@@ -31,6 +33,8 @@ LATENTS = 12
 def speed(side: Side, n_images: int, a: str = "blue jay") -> dict[str, Any]:
     """CPU seconds of an experiment, of its passes done barely, and of whole networks.
 
+    The experiment's are with choosing the controls, without own knock-outs and other pictures.
+
     Each is timed over the same pictures, batch by batch in turn, so that whatever else the machine
     does weighs on all three alike.
     """
@@ -39,6 +43,9 @@ def speed(side: Side, n_images: int, a: str = "blue jay") -> dict[str, Any]:
     bench = side.bench(a, b)
     arms = _arms(side, pixels, ARMS)
     spent = {"experiment": 0.0, "remaining": 0.0, "full": 0.0, "whole_for_each": 0.0}
+    target = _target(side, pixels)
+    choosing = _cpu(partial(_choose, side, bench, target, pixels[: DEFAULTS.influence_images]))
+    spent["experiment"] += choosing
     for part in torch.split(pixels, ROWS):
         spent["experiment"] += _cpu(partial(_run, side, bench, arms, part))
         spent["full"] += _cpu(partial(_whole, side, part, 1))
@@ -50,6 +57,7 @@ def speed(side: Side, n_images: int, a: str = "blue jay") -> dict[str, Any]:
         "n_images": n_images,
         "arms": ARMS + 1,
         **spent,
+        "choosing": choosing,
         "over_floor": spent["experiment"] / floor,
         "whole_over_experiment": spent["whole_for_each"] / spent["experiment"],
         "threads": torch.get_num_threads(),
@@ -88,10 +96,21 @@ def _peaks(side: Side, n_images: int = 32, a: str = "blue jay") -> dict[int, flo
 
 
 def _arms(side: Side, pixels: torch.Tensor, n: int) -> list[Arm]:
+    return [target := _target(side, pixels), *random_directions(target, n, seed=0)]
+
+
+def _target(side: Side, pixels: torch.Tensor) -> LatentArm:
     activity = side.dictionary.encode(side.backbone.record(pixels[:BATCH], side.layer).patches)
     strongest = activity.amax(dim=(0, 1)).argsort(descending=True)[:LATENTS]
-    target = target_arm(side, sorted(int(i) for i in strongest))
-    return [target, *random_directions(target, n, seed=0)]
+    return target_arm(side, sorted(int(i) for i in strongest))
+
+
+def _choose(side: Side, bench: Bench, target: LatentArm, pixels: torch.Tensor) -> None:
+    """Choose the other latents, as an experiment does."""
+    output = side.backbone.record(pixels, side.layer)
+    known = influence(bench, target, [output], seed=0)
+    active = measure(side.dictionary, [output.patches])
+    match_latents(active, side.signature, target.edit.latents, seed=0, influence=known)
 
 
 def _run(side: Side, bench: Any, arms: list[Arm], pixels: torch.Tensor) -> None:

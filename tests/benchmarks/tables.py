@@ -25,6 +25,10 @@ def _share(part: float | None) -> str:
     return "–" if part is None else f"{100 * part:.3g} %"
 
 
+def _than(part: dict[str, Any]) -> str:
+    return "≤" if part["n"] <= part["limit"] else ">"
+
+
 def _interval(limits: list[float]) -> str:
     return f"[{100 * limits[0]:.1f}, {100 * limits[1]:.1f}]"
 
@@ -41,7 +45,7 @@ def _nulls(figures: dict[str, Any]) -> Iterator[Row]:
             f"{one['supported']} (at most {one['supported_limit']})",
             _interval(one["supported_interval"]),
             str(one["refuted"]),
-            *(f"{_share(p['share'])} ({p['n']} ≤ {p['limit']})" for p in shares),
+            *(f"{_share(p['share'])} ({p['n']} {_than(p)} {p['limit']})" for p in shares),
         )
 
 

@@ -66,7 +66,7 @@ def test_the_figures_behind_a_verdict():
 
 
 def test_an_effect_of_just_the_smallest_size_is_seldom_decided():
-    """δ is measured on the same pictures: taken as known, a sixth of these were refuted."""
+    """δ is measured on the same pictures: taken as known, an eighth of these were refuted."""
     rng, n, verdicts = np.random.default_rng(0), 200, []
     rule = Rule(resamples=500)
     for seed in range(n):
