@@ -3,7 +3,8 @@
 Per class: which share of its patches, and which share of the others, changes its predicted class
 when something is suppressed. Four ways to choose what: a *random vector* (here: of the edit's norm
 on every patch), a *random feature* (here: other latents that fire as often and as strongly on the
-same pictures and matter as much to the predictions, see ``controls``, knocked out themselves), an *automatic* feature (the best F1 on another split), and a *manual* one.
+same pictures and matter as much to the predictions, see ``controls``, knocked out themselves), an
+*automatic* feature (the best F1 on another split), and a *manual* one.
 """
 
 from __future__ import annotations
