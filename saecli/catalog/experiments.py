@@ -106,12 +106,12 @@ def unfinished_experiment(
 def earlier_on_pictures(
     session: Session, experiment: int, *, probe: int, class_name: str, image_ids: Sequence[int]
 ) -> int:
-    """How many other hypotheses about a class had a verdict on some of these pictures before.
+    """How many other hypotheses about a class have a verdict on some of these pictures by now.
 
     Whoever tries many sets of latents on one set of pictures finds one that does well there.
 
     Args:
-        experiment: the one before which they were judged.
+        experiment: the one that is to be judged; one begun after it may have its verdict before.
         probe: its row's number; whose prediction.
         image_ids: the pictures with the class.
     """
@@ -121,7 +121,6 @@ def earlier_on_pictures(
         select(func.count(Experiment.hypothesis_id.distinct()))
         .join(Hypothesis, Experiment.hypothesis_id == Hypothesis.id)
         .where(
-            Experiment.id < experiment,
             Experiment.verdict.is_not(None),
             Experiment.hypothesis_id != own,
             Hypothesis.probe_id == probe,

@@ -6,6 +6,7 @@ import pytest
 from saecli.catalog.artifacts import store_artifact
 from saecli.catalog.experiments import (
     begin_experiment,
+    earlier_on_pictures,
     experiment_rows,
     get_experiment,
     publish_experiment,
@@ -154,6 +155,27 @@ def test_a_finished_experiment_is_listed_with_its_latents(catalog, content):
             get_experiment(session, 99)
     assert (found.seed, found.arms, found.report) == (7, tuple(ARMS), {"effect": -2.5})
     assert found.hypothesis.number == number
+
+
+def test_what_was_judged_while_an_experiment_stood_still_counts_as_earlier(catalog, content):
+    species = probe(catalog, content)
+    about = PLAN | {"class_name": "blue jay"}
+    numbers = [hypothesis(catalog, content, species, about | {"seed": i})[0] for i in range(2)]
+    first, second = (begin(catalog, content, number) for number in numbers)
+
+    def counted(experiment):
+        with catalog.reading() as session:
+            ids = image_ids(session, content.photos)[:1].tolist()
+            return earlier_on_pictures(
+                session, experiment, probe=species.id, class_name="blue jay", image_ids=ids
+            )
+
+    assert counted(first) == counted(second) == 0
+    publish(catalog, second)
+    assert counted(first) == 1, "begun later, judged sooner"
+    assert counted(second) == 0, "itself is no other"
+    publish(catalog, first)
+    assert counted(second) == 1
 
 
 def test_an_experiment_can_refute_a_label(catalog, content):
