@@ -24,13 +24,13 @@ from saecli.catalog.hypotheses import (
 )
 from saecli.catalog.invocations import Invocation
 from saecli.catalog.opening import Catalog
-from saecli.errors import Interrupted, SaecliError
+from saecli.errors import Interrupted
 from saecli.progress import Progress
 from saecli.records import KnockoutReport, as_json
 from saecli.workflows.arms import arms_of, prefixes_of
 from saecli.workflows.kept_trials import begin_or_resume, keeper
 from saecli.workflows.plans import Plan
-from saecli.workflows.preparation import Trial, prepare
+from saecli.workflows.preparation import Trial, check_size, left_out, prepare
 from saecli.workflows.shelf import Shelf
 from saecli.workflows.verdict import report_of
 
@@ -182,7 +182,8 @@ def run_trials(
         made: the pictures' prefixes and the arms, where they are there already.
 
     Raises:
-        SaecliError: if the latents never fire, or too few others do to make controls.
+        SaecliError: if the latents never fire, too few others do to make controls, or too few
+            pictures have a patch of the class once they are run.
         Interrupted: on Ctrl-C; what was run is kept, a batch at most is lost.
     """
     from saecli.experiments.runner import rows, run
@@ -237,11 +238,9 @@ def run_trials(
         )
     # A last bit decides between two classes, and passes of another shape differ in it.
     seen = {position: figures[position] for position in range(n) if figures[position]["n_target"]}
-    if not seen:
-        raise SaecliError(
-            f"no patch of the pictures is predicted '{trial.plan.class_name}' with certainty",
-            "give pictures that show it more clearly, or masks",
-        )
+    groups = None if trial.groups is None else [trial.groups[i] for i in seen]
+    taken = left_out(trial.n_excluded, trial.n_excluded_by_group, n - len(seen))
+    check_size(trial.plan, len(seen), groups, taken)
     without = [figures[i]["margin"][target] - figures[i]["margin"][0] for i in range(n, total)]
     return Ran(
         experiment,

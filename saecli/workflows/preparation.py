@@ -137,7 +137,7 @@ def prepare(
         rest = [file for file in rest if not bars(file)]
     n_by_group = n_fresh - len(subjects)
     groups = None if table is None else table.labels(subjects.files)
-    _check_size(plan, len(subjects), groups, n_excluded, n_by_group)
+    check_size(plan, len(subjects), groups, left_out(n_excluded, n_by_group))
     regions = None
     if masks is not None:
         shares = masks.shares(backbone, subjects.files)
@@ -210,14 +210,33 @@ def _look_up(catalog: Catalog, plan: Plan, committed: HypothesisInfo | None) -> 
     return _Named(plan, digests, info, profile, probe_row, probe, used, labels)
 
 
-def _check_size(
-    plan: Plan, n_images: int, groups: Sequence[str] | None, n_excluded: int, n_by_group: int
-) -> None:
-    """Return if there are pictures (or groups of them) enough for an interval."""
+def left_out(n_excluded: int, n_by_group: int, n_unseen: int = 0) -> str:
+    """Why fewer pictures are left than there were, in words; empty where none were left out.
+
+    Args:
+        n_excluded, n_by_group: that helped to choose the latents, and others of their groups.
+        n_unseen: none of whose patches the run itself saw as the class.
+    """
+    why = {
+        "they helped to choose the latents": n_excluded,
+        "others of their groups did": n_by_group,
+        "no patch of theirs is predicted so with certainty": n_unseen,
+    }
+    return "".join(f", {n} left out because {words}" for words, n in why.items() if n)
+
+
+def check_size(plan: Plan, n_images: int, groups: Sequence[str] | None, taken: str) -> None:
+    """Return if there are pictures (or groups of them) enough for an interval.
+
+    Args:
+        n_images: that are left.
+        groups: of each, where the plan has groups.
+        taken: of :func:`left_out`.
+
+    Raises:
+        SaecliError: if there are too few.
+    """
     rule = plan.rule
-    taken = f", {n_excluded} left out because they helped to choose the latents" * bool(n_excluded)
-    if n_by_group:
-        taken += f", {n_by_group} left out because others of their groups did"
     if n_images < rule.least_images:
         raise SaecliError(
             f"{n_images} {'picture' if n_images == 1 else 'pictures'} of '{plan.class_name}' "

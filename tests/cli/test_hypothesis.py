@@ -287,6 +287,25 @@ def test_the_same_plan_on_the_same_pictures_is_said_to_be_no_further_evidence(
         assert "no further evidence" not in other.err
 
 
+def test_pictures_whose_patches_vanish_in_the_run_leave_too_few_to_judge(
+    saecli_tested, birds, latent
+):
+    from saecli.catalog.opening import open_catalog
+    from saecli.catalog.trials import add_trials, read_trials
+
+    unfinish(saecli_tested, 2, done=99)
+    with open_catalog(saecli_tested.folder / "catalog.db", write=True) as catalog:
+        with catalog.reading() as session:
+            trials = read_trials(session, 2)[:5]
+        for trial in trials:
+            trial.figures["n_target"] = np.zeros_like(trial.figures["n_target"])
+        with catalog.writing() as session:
+            add_trials(session, 2, [(trial.position, trial.figures) for trial in trials])
+    outcome = saecli_tested("knockout", latent, *options(birds, value="scale:0.5"))
+    refuses(outcome, 1, f"19 pictures of '{JAY}' are left to test on", "5 left out because no patch")
+    assert saecli_tested.json("show", "experiment:2")["verdict"] is None
+
+
 def judged(saecli, number, verdict):
     with closing(sqlite3.connect(saecli.folder / "catalog.db")) as raw, raw:
         raw.execute("update experiment set verdict = ? where id = ?", (verdict, number))
