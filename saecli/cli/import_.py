@@ -72,7 +72,7 @@ def import_dictionary(
     images: options.AnyImages = None,
     n_images: Annotated[
         int | None,
-        typer.Option("--n-images", min=1, help="Pictures of the self-test; default: 200."),
+        typer.Option("--n-images", min=1, help="Pictures of the self-test; default: 100."),
     ] = None,
     encoder_subtracts: Annotated[
         bool | None,

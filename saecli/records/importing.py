@@ -20,7 +20,7 @@ class ProofReport:
 class SelfTestReport:
     """What the dictionary explains of the user's own pictures at the layer it is imported for.
 
-    ``elsewhere`` is the explained variance at neighbouring layers, where a warning is due.
+    ``elsewhere`` is the explained variance at the neighbouring layers.
     """
 
     images: str

@@ -216,3 +216,21 @@ def test_a_mean_and_a_scale_are_taken_from_a_file(saecli, models, tmp_path, saev
     (tmp_path / "mean.txt").write_text("1\nnan\n")
     outcome = saecli(*base, "--name", "x", "--mean", tmp_path / "mean.txt")
     assert "no vector of finite numbers" in outcome.sentence
+
+
+def test_a_layer_off_by_one_is_seen_by_its_neighbours(saecli_trained, pictures):
+    saecli = saecli_trained
+    assert saecli("export", "clip", "--format", "saelens", "--out", "theirs").code == 0
+    settings = saecli.folder / "theirs" / "cfg.json"
+    config = json.loads(settings.read_text())
+    del config["metadata"]["hook_name"]  # or the layer itself would be refused
+    settings.write_text(json.dumps(config))
+    backbone = saecli.json("list")["backbones"][0]["source"]
+    args = ["import", "theirs", "--backbone", f"clip:{backbone}", "--images", pictures]
+    right = saecli.json(*args, "--name", "right", "--layer", "1")
+    wrong = saecli.json(*args, "--name", "wrong", "--layer", "0")
+    assert "at layer 1 it explains" in wrong["warnings"][0]
+    share = right["self_test"]["explained_variance"]
+    assert wrong["self_test"]["elsewhere"]["1"] == pytest.approx(share, abs=1e-6)
+    assert right["self_test"]["elsewhere"]["0"] < share
+    assert not any("at layer" in warning for warning in right["warnings"])
