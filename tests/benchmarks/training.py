@@ -48,7 +48,16 @@ def step(options: argparse.Namespace) -> list[dict[str, Any]]:
         path = training_data.written(found, N_PATCHES, width, options.envs)
         for objective in options.objective.split(","):
             for precision in options.precision.split(","):
-                order = Order(str(path), objective, precision, n_latents, K, BATCH, options.threads)
+                order = Order(
+                    activations=str(path),
+                    objective=objective,
+                    precision=precision,
+                    n_latents=n_latents,
+                    k=K,
+                    batch=BATCH,
+                    threads=options.threads,
+                    active=options.active if objective == "relu" else 0.0,
+                )
                 for pages in options.pages.split(","):
                     report.append(_one(order, list(versions), size, pages, options))
     return report
@@ -106,7 +115,6 @@ def bf16(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def overhead(options: argparse.Namespace) -> dict[str, Any]:
     """The share of a whole run that is neither the backbone's forward pass nor the step."""
-    torch.set_num_threads(max(options.threads, len(os.sched_getaffinity(0))))
     got = training_parts.overhead(training_data.pictures(), options.images, options.passes, 1)
     print(f"overhead: {got}")
     return got
