@@ -117,8 +117,10 @@ def _members(data: bytes) -> dict[str, NDArray[Any]]:
             start = member.header_offset + 30 + sum(struct.unpack("<HH", lengths))
             head = BytesIO(data[start : start + _HEAD])
             np.lib.format.read_magic(head)
-            shape, _, dtype = np.lib.format.read_array_header_1_0(head)
+            shape, by_column, dtype = np.lib.format.read_array_header_1_0(head)
             count = int(np.prod(shape, dtype=np.int64))
             flat = np.frombuffer(data, dtype, count=count, offset=start + head.tell())
-            arrays[member.filename.removesuffix(".npy")] = flat.reshape(shape)
+            arrays[member.filename.removesuffix(".npy")] = flat.reshape(
+                shape, order="F" if by_column else "C"
+            )
     return arrays

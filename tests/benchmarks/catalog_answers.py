@@ -93,7 +93,7 @@ def one_latent(path: Path, rounds: int) -> None:
     sources = signatures[:200]
     in_turn(
         {
-            "index of 24,576 × 1,024, built": lambda: SignatureIndex(signatures),
+            "index of 24,576 × 1,024, built": lambda: SignatureIndex(signatures).rows,
             "index, one query": lambda: index.search(sources[7:8], 10),
             "index, a query among 200": lambda: index.search(sources, 10),
         },
