@@ -28,6 +28,9 @@ Scope = Literal["active", "all"] | tuple[int, ...]
 or the patches' numbers."""
 
 
+LARGEST = 10_000.0  # times an activation: far beyond what flips everything
+
+
 @dataclass(frozen=True)
 class Value:
     """What latents are set to.
@@ -56,7 +59,14 @@ class Value:
                 "write ablate, scale:0.5 (times its activation) or set:-2 (times its maximum)",
                 usage=True,
             )
-        return cls("scale" if found[1] == "scale" else "set", float(found[2]))
+        amount = float(found[2])
+        if abs(amount) > LARGEST:
+            raise SaecliError(
+                f"'{text}' is more than a network can tell from noise",
+                f"choose at most {LARGEST:g} times; the paper's sliders go to 20",
+                usage=True,
+            )
+        return cls("scale" if found[1] == "scale" else "set", amount)
 
     def of(self, latents: str) -> str:
         """The edit in words: ``setting clip:3 to 2 times their largest activation``."""

@@ -164,6 +164,7 @@ def _run_batch(
         parts.append(units.measure(logits.view(len(outputs), n, *logits.shape[1:])))
         if start == 0:
             after = logits[:n]
+            _check_finite(after, target)
     per_row = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     per_picture = {
         **units.counts(),
@@ -178,6 +179,14 @@ def _run_batch(
         }
         for i, position in enumerate(positions)
     }
+
+
+def _check_finite(logits: Tensor, target: LatentArm) -> None:
+    if not torch.isfinite(logits).all():
+        raise SaecliError(
+            f"under {target.edit.value} the network gives values that are no numbers",
+            "choose a smaller value",
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,7 @@ from saecli.workflows.subjects import (
 )
 from saecli.workflows.twins import find_twins
 
+MOST_CONTROLS = 10_000  # of each kind: enough for a family of 500 at α = 0.05
 WITHOUT = 100  # pictures without the class on which specificity is measured
 
 
@@ -116,6 +117,11 @@ def prepare(
     named = _look_up(catalog, plan, committed)
     plan, info = named.plan, named.info
     parse_scope(plan.scope, info.grid)
+    if plan.controls.n > MOST_CONTROLS:
+        raise SaecliError(
+            f"{plan.controls.n:,} controls of each kind would take days",
+            f"ask for at most {MOST_CONTROLS:,}; 99 decide one hypothesis at 0.05",
+        )
     a = class_index(named.probe, plan.class_name)
     b = None if plan.expect is None else class_index(named.probe, plan.expect)
     source = shelf.source(plan.images, plan.n_images)
@@ -126,6 +132,11 @@ def prepare(
     bench = Bench(backbone, shelf.dictionary(info), probe, Contrast(a, b))
     bench.check()
     segmentation = probe.task == "segmentation"
+    if plan.masks is not None and not segmentation:
+        raise SaecliError(
+            f"'{plan.probe}' reads whole pictures, so masks decide nothing",
+            "leave them out, or name a segmentation probe",
+        )
     masks = Masks.find(source, plan.masks) if segmentation else None
     chosen, rest, by_prediction = with_class(backbone, probe, a, source, masks, progress)
     subjects, n_excluded, n_repeated = read_subjects(source, chosen, progress).fresh(named.used)

@@ -367,6 +367,9 @@ def test_wrong_input(saecli_bench, birds, pictures):
     refuses(saecli_bench(*knockout(birds, "clip:3", images=only)), 1)
     busiest = saecli_bench.json("show", "clip")["latents"][0]["ref"]
     refuses(saecli_bench(*knockout(birds, busiest, controls=5)), 1, "5 controls")
+    refuses(saecli_bench(*knockout(birds, busiest, controls=10**8)), 1, "at most 10,000")
+    refuses(saecli_bench(*knockout(birds, busiest, value="set:1e38")), 2, "at most 10000")
+    refuses(saecli_bench(*knockout(birds, busiest, masks=birds)), 1, "masks decide nothing")
     assert saecli_bench.json("list")["experiments"] == []
 
 

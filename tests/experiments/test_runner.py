@@ -163,6 +163,13 @@ def test_the_zero_edit_goes_through_every_patch_that_the_target_s_edit_moves(lab
     assert torch.equal(touched, places)
 
 
+def test_a_network_that_gives_no_numbers_is_not_judged(lab):
+    target = lab.target()
+    object.__setattr__(target, "directions", torch.full_like(target.directions, 1e38))
+    with pytest.raises(SaecliError, match="no numbers"):
+        collect(lab.bench(), [target], lab.prefixes())
+
+
 def test_masks_choose_the_patches(dinov2_lab):
     rng = np.random.default_rng(0)
     target = rng.random((N_IMAGES, 16)) < 0.3
