@@ -101,6 +101,7 @@ def show_hypothesis(session: Session, number: int) -> ShowHypothesisReport:
         command=info.command,
         experiments=experiment_summaries(session, hypothesis=number),
         unfinished=[one for one, verdict in row.verdicts.items() if verdict is None],
+        tested_before=list(info.tested_before),
     )
 
 
@@ -184,6 +185,7 @@ def _row(session: Session, info: HypothesisInfo) -> HypothesisRow:
         expect=info.plan.get("expect"),
         created=info.created,
         verdicts={row.id: row.verdict for row in experiments},
+        tested_before=list(info.tested_before),
     )
 
 
@@ -209,6 +211,7 @@ def _summary(session: Session, row: Experiment) -> ExperimentSummary:
         created=row.created,
         replaces=info.replaces,
         holm_p=(report.get("family") or {}).get("holm_p"),
+        tested_before=list(info.tested_before),
     )
 
 

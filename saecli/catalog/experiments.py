@@ -108,6 +108,8 @@ def earlier_on_pictures(
 ) -> int:
     """How many other hypotheses about a class have a verdict on some of these pictures by now.
 
+    The same plan under another hypothesis is no other.
+
     Whoever tries many sets of latents on one set of pictures finds one that does well there.
 
     Args:
@@ -115,14 +117,19 @@ def earlier_on_pictures(
         probe: its row's number; whose prediction.
         image_ids: the pictures with the class.
     """
-    own = select(Experiment.hypothesis_id).where(Experiment.id == experiment).scalar_subquery()
+    own = (
+        select(Hypothesis.plan_hash)
+        .join(Experiment, Experiment.hypothesis_id == Hypothesis.id)
+        .where(Experiment.id == experiment)
+        .scalar_subquery()
+    )
     met = select(Trial.experiment_id).where(Trial.image_id.in_(list(image_ids)))
     found = session.scalar(
         select(func.count(Experiment.hypothesis_id.distinct()))
         .join(Hypothesis, Experiment.hypothesis_id == Hypothesis.id)
         .where(
             Experiment.verdict.is_not(None),
-            Experiment.hypothesis_id != own,
+            Hypothesis.plan_hash != own,
             Hypothesis.probe_id == probe,
             Hypothesis.plan["class_name"].as_string() == class_name,
             Experiment.id.in_(met),
@@ -195,11 +202,15 @@ def rerun_of(session: Session, number: int) -> int | None:
     return first.id if first is not None and same else None
 
 
-def finished_on(session: Session, hypothesis: int, image_ids: Sequence[int]) -> list[int]:
-    """The finished experiments on a hypothesis whose pictures are these very ones, oldest first."""
+def finished_on(session: Session, plan_hash: str, image_ids: Sequence[int]) -> list[int]:
+    """The finished experiments with a plan, under any hypothesis, on these very pictures.
+
+    Oldest first.
+    """
     numbers = session.scalars(
         select(Experiment.id)
-        .where(Experiment.hypothesis_id == hypothesis, Experiment.verdict.is_not(None))
+        .join(Hypothesis, Experiment.hypothesis_id == Hypothesis.id)
+        .where(Hypothesis.plan_hash == plan_hash, Experiment.verdict.is_not(None))
         .order_by(Experiment.id)
     )
     return [number for number in numbers if _pictures(session, number) == list(image_ids)]

@@ -30,7 +30,11 @@ from saecli.refs import Concept
 
 @dataclass(frozen=True)
 class HypothesisInfo:
-    """A committed prediction; ``hash`` is over the plan and the digests of what it names."""
+    """A committed prediction; ``hash`` is over the plan and the digests of what it names.
+
+    ``tested_before`` are the judged experiments with this very plan that were begun, under another
+    hypothesis, before this one was stated.
+    """
 
     number: int
     hash: str
@@ -42,6 +46,7 @@ class HypothesisInfo:
     replaces: int | None
     created: datetime
     command: str  # that stated it
+    tested_before: tuple[int, ...]
 
 
 def add_hypothesis(
@@ -148,6 +153,7 @@ def get_hypothesis(session: Session, number: int) -> HypothesisInfo:
         row.replaces_id,
         row.created,
         command,
+        _tested_before(session, row),
     )
 
 
@@ -166,6 +172,21 @@ def was_begun(session: Session, number: int) -> bool:
     """Whether a picture of a hypothesis was run, or could have been."""
     begun = select(Experiment.id).where(Experiment.hypothesis_id == number).limit(1)
     return session.scalar(begun) is not None
+
+
+def _tested_before(session: Session, row: Hypothesis) -> tuple[int, ...]:
+    found = (
+        select(Experiment.id)
+        .join(Hypothesis, Experiment.hypothesis_id == Hypothesis.id)
+        .where(
+            Hypothesis.plan_hash == row.plan_hash,
+            Hypothesis.id != row.id,
+            Experiment.verdict.is_not(None),
+            Experiment.created < row.created,
+        )
+        .order_by(Experiment.id)
+    )
+    return tuple(session.scalars(found))
 
 
 def earlier_claim(

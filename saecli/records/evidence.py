@@ -186,4 +186,5 @@ class KnockoutReport:
     flipped_ci: dict[str, list[float] | None] | None = None  # 95 % intervals of the shares
     changed_ci: dict[str, list[float] | None] | None = None
     excess_ci: list[float] | None = None  # of effect + δ, both from the same pictures, in nats
+    tested_before: list[int] = field(default_factory=list)  # experiments, see HypothesisReport
     extras: dict[str, Any] = field(default_factory=dict)

@@ -12,7 +12,8 @@ class HypothesisReport:
     """A hypothesis as it was stated; ``replaces`` is the one of the same claim that it mends.
 
     ``n_excluded`` pictures helped to choose the latents, ``n_excluded_by_group`` others are of a
-    group of which one did.
+    group of which one did. ``tested_before`` are the experiments that tested this very plan under
+    another hypothesis before this one was stated: then it predicts nothing.
     """
 
     number: int
@@ -24,6 +25,7 @@ class HypothesisReport:
     n_images: int
     n_excluded: int
     n_excluded_by_group: int = 0
+    tested_before: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class HypothesisRow:
     expect: str | None
     created: datetime
     verdicts: dict[int, str | None]  # of its experiments; None: unfinished
+    tested_before: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class ExperimentSummary:
     created: datetime
     replaces: int | None = None
     holm_p: float | None = None
+    tested_before: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ class ShowHypothesisReport:
     command: str
     experiments: list[ExperimentSummary]
     unfinished: list[int]
+    tested_before: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def hypothesis_table(report: HypothesisReport) -> RenderableType:
     head = Text(f"hypothesis {report.number}: ", style=parts.HEADING).append(report.statement)
     facts = parts.facts(
         Text(concept(report.latents), style=parts.REF),
-        parts.registration(report.registered),
+        parts.registration(report.registered, report.tested_before),
         plural(report.n_images, "picture"),
         parts.left_out(report.n_excluded, report.n_excluded_by_group),
         None if report.replaces is None else f"replaces hypothesis {report.replaces}",
@@ -56,8 +56,15 @@ def stated_table(family: StatedFamily) -> RenderableType:
         table.add_row(
             str(one.number), f"{one.n_images:,}", Text(one.statement), f"{one.hash[:16]}…"
         )
+    late = [
+        Text(f"hypothesis {one.number}: ").append_text(
+            parts.registration(one.registered, one.tested_before)
+        )
+        for one in family.hypotheses
+        if one.tested_before
+    ]
     how = Text(f"test them: saecli knockout --plan {family.plan}", style=parts.QUIET)
-    return parts.stack(table, how)
+    return parts.stack(table, parts.lines(*late) if late else None, how)
 
 
 def hypotheses_table(found: HypothesisList) -> RenderableType:
@@ -76,7 +83,7 @@ def hypotheses_table(found: HypothesisList) -> RenderableType:
             str(row.number),
             _latents(row.latents, row.labels),
             Text(row.statement),
-            parts.registration(row.registered, short=True),
+            parts.registration(row.registered, row.tested_before, short=True),
             "–" if row.replaces is None else str(row.replaces),
             _verdicts(row.verdicts),
         )
@@ -118,7 +125,7 @@ def show_hypothesis_table(report: ShowHypothesisReport) -> RenderableType:
     """Everything about a hypothesis."""
     head = Text(f"hypothesis {report.number}: ", style=parts.HEADING).append(report.statement)
     facts = parts.facts(
-        parts.registration(report.registered),
+        parts.registration(report.registered, report.tested_before),
         None if report.replaces is None else f"replaces hypothesis {report.replaces}",
         _numbers("replaced by hypothesis", report.replaced_by),
         _numbers("unfinished: experiment", report.unfinished),
@@ -142,7 +149,7 @@ def show_experiment_table(report: ShowExperimentReport) -> RenderableType:
         parts.facts(
             parts.verdict(report.verdict),
             f"hypothesis {report.hypothesis.number}",
-            parts.registration(report.hypothesis.registered),
+            parts.registration(report.hypothesis.registered, report.hypothesis.tested_before),
         ),
     )
     if report.report is not None:
@@ -209,7 +216,7 @@ def _adjusted(row: ExperimentSummary) -> bool:
 
 def _stated(row: ExperimentSummary) -> Text:
     """Whether it was registered, and whether another plan of the same claim was run before."""
-    text = parts.registration(row.registered, short=True)
+    text = parts.registration(row.registered, row.tested_before, short=True)
     if row.replaces is not None:
         text.append(f" (replaces hypothesis {row.replaces})", style=parts.QUIET)
     return text

@@ -41,7 +41,7 @@ def hypothesis(report: KnockoutReport) -> Text:
         parts.facts(
             f"experiment {report.experiment}",
             f"hypothesis {report.hypothesis}",
-            parts.registration(report.registered),
+            parts.registration(report.registered, report.tested_before),
             None if report.replaces is None else f"replaces hypothesis {report.replaces}",
             plural(report.n_images, "picture"),
             parts.left_out(report.n_excluded, report.n_excluded_by_group),

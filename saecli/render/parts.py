@@ -130,8 +130,18 @@ def verdict(word: str | None) -> Text:
     return Text(word or "unfinished", style=style)
 
 
-def registration(registered: bool, *, short: bool = False) -> Text:
-    """Whether a hypothesis was registered, or is exploratory."""
+def registration(
+    registered: bool, tested_before: Sequence[int] = (), *, short: bool = False
+) -> Text:
+    """Whether a hypothesis was registered, or is exploratory.
+
+    Args:
+        tested_before: the experiments that had tested its very plan when it was stated.
+    """
+    if registered and tested_before:
+        numbers = ", ".join(map(str, tested_before))
+        first = f"registered after experiment{'s' * (len(tested_before) > 1)} {numbers}"
+        return Text(first if short else f"{first} had tested this very plan", style=OPEN)
     if registered:
         return Text("registered" if short else "registered: stated before the run")
     words = "exploratory" if short else "exploratory: stated by the run itself"

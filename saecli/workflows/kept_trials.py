@@ -25,7 +25,8 @@ def begin_or_resume(
 ) -> "tuple[int, dict[int, Figures], list[int]]":
     """The experiment's number, and what an interrupted run of it has by position.
 
-    A new one's earlier finished runs on the same pictures come with it.
+    A new one's earlier finished runs of the same plan on the same pictures come with it, whichever
+    hypothesis they were of.
     """
     image_ids = [*trial.image_ids, *trial.without_ids]
     described = [(arm.kind, arm.description) for arm in arms]
@@ -34,7 +35,7 @@ def begin_or_resume(
             session, hypothesis.number, image_ids=image_ids, arms=described
         )
         if found is None:
-            before = finished_on(session, hypothesis.number, image_ids)
+            before = finished_on(session, hypothesis.hash, image_ids)
             begun = begin_experiment(
                 session,
                 invocation.id,

@@ -51,6 +51,7 @@ def experiment_part(session: Session, number: int, *, whole: bool) -> Experiment
         number=number,
         statement=shown.hypothesis.statement,
         registered=shown.hypothesis.registered,
+        tested_before=shown.hypothesis.tested_before,
         hypothesis=shown.hypothesis.number,
         verdict=shown.verdict,
         report=report,

@@ -57,6 +57,7 @@ def told(stated: HypothesisInfo, trial: Trial) -> HypothesisReport:
         n_images=len(trial.subjects),
         n_excluded=trial.n_excluded,
         n_excluded_by_group=trial.n_excluded_by_group,
+        tested_before=list(stated.tested_before),
     )
 
 

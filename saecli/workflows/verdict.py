@@ -89,6 +89,7 @@ def report_of(ran: "Ran", place: FamilyPlace | None = None) -> KnockoutReport:
         changed_ci=(changed_ci(results, "target", plan, ran.groups)[0] if segmentation else None),
         replaces=ran.hypothesis.replaces,
         n_earlier=ran.n_earlier,
+        tested_before=list(ran.hypothesis.tested_before),
         extras={
             "baseline_margin": judged.baseline,
             "reasons": list(judged.reasons),

@@ -287,6 +287,31 @@ def test_the_same_plan_on_the_same_pictures_is_said_to_be_no_further_evidence(
         assert "no further evidence" not in other.err
 
 
+def test_a_plan_restated_after_a_run_is_said_to_have_been_tested_wherever_it_is_shown(
+    saecli_tested, birds, latent
+):
+    words = "registered after experiment 2 had tested this very plan"
+    plan = add(birds, latent, value="scale:0.5")
+    assert words in " ".join(saecli_tested(*plan).out.split())
+    stated = saecli_tested.json(*plan)
+    assert (stated["number"], stated["registered"], stated["tested_before"]) == (3, True, [2])
+    run = saecli_tested("knockout", "--hypothesis", 3, "--json")
+    assert "experiment 2 tested this very plan on these pictures" in run.err
+    assert "no further evidence" in run.err
+    report = run.document
+    assert (report["experiment"], report["tested_before"]) == (3, [2])
+    assert report["n_earlier"] == 1, "hypothesis 1's plan is another, hypothesis 2's this one"
+    for shown in ("hypothesis:3", "experiment:3"):
+        out = " ".join(saecli_tested("show", shown).out.split())
+        assert words in out
+        assert "stated before the run" not in out
+    assert saecli_tested.json("show", "hypothesis:3")["tested_before"] == [2]
+    rows = saecli_tested.json("experiments")["experiments"]
+    assert [row["tested_before"] for row in rows] == [[], [], [2]]
+    assert saecli_tested.json("rerun", "experiment:3")["identical"] is True
+    assert saecli_tested.json("show", "experiment:1")["report"]["tested_before"] == []
+
+
 def test_pictures_whose_patches_vanish_in_the_run_leave_too_few_to_judge(
     saecli_tested, birds, latent
 ):
@@ -302,7 +327,8 @@ def test_pictures_whose_patches_vanish_in_the_run_leave_too_few_to_judge(
         with catalog.writing() as session:
             add_trials(session, 2, [(trial.position, trial.figures) for trial in trials])
     outcome = saecli_tested("knockout", latent, *options(birds, value="scale:0.5"))
-    refuses(outcome, 1, f"19 pictures of '{JAY}' are left to test on", "5 left out because no patch")
+    left = f"19 pictures of '{JAY}' are left to test on"
+    refuses(outcome, 1, left, "5 left out because no patch")
     assert saecli_tested.json("show", "experiment:2")["verdict"] is None
 
 

@@ -121,6 +121,7 @@ class ExperimentPart:
     number: int
     statement: str
     registered: bool
+    tested_before: Sequence[int]  # the experiments that had tested its plan when it was stated
     hypothesis: int
     verdict: str | None
     report: KnockoutReport | None

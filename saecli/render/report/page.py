@@ -8,6 +8,7 @@ from saecli.render.arm_tables import NAMES
 from saecli.render.dose_tables import scale
 from saecli.render.knockout_table import concept, edit_words
 from saecli.render.numbers import figure, interval, p_value, plural, share
+from saecli.render.parts import registration
 from saecli.render.report.charts import dose_plots, effect_strips, histogram_plot
 from saecli.render.report.content import Page
 from saecli.render.report.tiles import address, heat_svg, scale_css
@@ -47,6 +48,7 @@ def _environment() -> Environment:
         "histogram_plot": histogram_plot,
         "kind_names": NAMES,
         "plural": plural,
+        "registration": registration,
         "scale": scale,
         "verdict_reasons": verdict_reasons,
     }
