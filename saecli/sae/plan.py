@@ -101,7 +101,9 @@ def resolve(settings: TrainSettings, d_model: int, n_patches: int) -> Plan:
         aux_weight=settings.aux_weight,
         aux_k=settings.aux_k or 2 ** round(math.log2(max(2, d_model) / 2)),
         aux_after=settings.aux_after or window,
-        fit_encoder=settings.fit_below is None or n_steps < settings.fit_below,
+        fit_encoder=settings.objective == "jumprelu"  # else what shrinks sinks below its threshold
+        or settings.fit_below is None
+        or n_steps < settings.fit_below,
         init_mix=settings.init_mix,
         dead_window=window,
         estimate=settings.estimate,

@@ -55,6 +55,16 @@ def test_the_fieldguides_preset_is_its_recipe():
     assert (plan.lr, plan.aux_after, plan.decay_from) == (2e-3, 30 * 4096, 1200)
 
 
+def test_a_jumprelu_starts_with_its_encoder_s_length_fitted_also_in_a_long_run():
+    """Else its activations shrink below thresholds that no gradient reaches: L0 0.4 of k = 8."""
+    preset = PRESETS["fieldguide"]
+    fitted = {
+        objective: resolve(replace(preset, objective=objective), 128, 784_000).fit_encoder
+        for objective in ("topk", "jumprelu")
+    }
+    assert fitted == {"topk": False, "jumprelu": True}
+
+
 def test_the_rate_warms_up_stays_and_falls_to_nothing():
     plan = resolve(
         TrainSettings(lr=1.0, n_patches=100_000, batch=100, lr_warmup=10, decay=0.25), 16, 5000
