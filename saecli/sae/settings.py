@@ -38,8 +38,8 @@ class TrainSettings:
             make it dead.
         init_mix: share of a data point in a decoder row's initial direction, the rest random.
         fit_below: a run of fewer steps starts with its encoder scaled so that the first
-            reconstruction errs least; None (and jumprelu always): every run. That explains more after
-            few steps; a small dictionary trained for many loses latents by it.
+            reconstruction errs least; None (and jumprelu always): every run. That explains more
+            after few steps; a small dictionary trained for many loses latents by it.
         dead_window: patches without activity after which a latent is dead, or the training
             set where it is smaller.
         estimate: patches from which mean and scale are estimated.
