@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from saecli.catalog.hypotheses import HypothesisInfo, get_hypothesis
+from saecli.catalog.hypotheses import HypothesisInfo, get_hypothesis, tested_before
 from saecli.catalog.opening import catalog_of
 from saecli.catalog.queries import insert_rows
 from saecli.catalog.tables import (
@@ -219,7 +219,7 @@ def finished_on(session: Session, plan_hash: str, image_ids: Sequence[int]) -> l
 def experiment_rows(session: Session, latent: int | None = None) -> list[ExperimentRow]:
     """The finished experiments, oldest first; those on a latent (its row number) if given."""
     chosen = (
-        select(Experiment.id, Experiment.hypothesis_id, Experiment.verdict, Hypothesis.registered)
+        select(Experiment.id, Experiment.verdict, Hypothesis)
         .join(Hypothesis, Experiment.hypothesis_id == Hypothesis.id)
         .where(Experiment.verdict.is_not(None))
         .order_by(Experiment.id)
@@ -227,7 +227,12 @@ def experiment_rows(session: Session, latent: int | None = None) -> list[Experim
     if latent is not None:
         about = select(HypothesisLatent.hypothesis_id).where(HypothesisLatent.latent_id == latent)
         chosen = chosen.where(Experiment.hypothesis_id.in_(about))
-    return [ExperimentRow(*row) for row in session.execute(chosen)]
+    return [
+        ExperimentRow(
+            number, stated.id, verdict, stated.registered, list(tested_before(session, stated))
+        )
+        for number, verdict, stated in session.execute(chosen).all()
+    ]
 
 
 def _pictures(session: Session, number: int) -> list[int]:

@@ -153,7 +153,7 @@ def get_hypothesis(session: Session, number: int) -> HypothesisInfo:
         row.replaces_id,
         row.created,
         command,
-        _tested_before(session, row),
+        tested_before(session, row),
     )
 
 
@@ -174,7 +174,8 @@ def was_begun(session: Session, number: int) -> bool:
     return session.scalar(begun) is not None
 
 
-def _tested_before(session: Session, row: Hypothesis) -> tuple[int, ...]:
+def tested_before(session: Session, row: Hypothesis) -> tuple[int, ...]:
+    """See :class:`HypothesisInfo`; oldest first."""
     found = (
         select(Experiment.id)
         .join(Hypothesis, Experiment.hypothesis_id == Hypothesis.id)

@@ -46,6 +46,12 @@ _EXPERIMENTS = """
     FROM experiment AS e JOIN hypothesis AS h ON h.id = e.hypothesis_id
     WHERE e.verdict IS NOT NULL ORDER BY e.id
 """
+_TESTED_BEFORE = """
+    SELECT h.id, e.id FROM hypothesis AS h
+    JOIN hypothesis AS other ON other.plan_hash = h.plan_hash AND other.id != h.id
+    JOIN experiment AS e ON e.hypothesis_id = other.id
+    WHERE e.verdict IS NOT NULL AND e.created < h.created ORDER BY e.id
+"""
 
 
 def list_all(catalog: Catalog) -> CatalogList:
@@ -61,11 +67,18 @@ def list_all(catalog: Catalog) -> CatalogList:
             backbones=[BackboneRow(*row) for row in connection.execute(_BACKBONES)],
             image_sets=[ImageSetRow(*row) for row in connection.execute(_IMAGE_SETS)],
             probes=_probes(connection),
-            experiments=[
-                ExperimentRow(number, hypothesis, verdict, bool(registered))
-                for number, hypothesis, verdict, registered in connection.execute(_EXPERIMENTS)
-            ],
+            experiments=_experiments(connection),
         )
+
+
+def _experiments(connection: sqlite3.Connection) -> list[ExperimentRow]:
+    before: dict[int, list[int]] = {}
+    for hypothesis, experiment in connection.execute(_TESTED_BEFORE):
+        before.setdefault(hypothesis, []).append(experiment)
+    return [
+        ExperimentRow(number, hypothesis, verdict, bool(registered), before.get(hypothesis, []))
+        for number, hypothesis, verdict, registered in connection.execute(_EXPERIMENTS)
+    ]
 
 
 def _dictionaries(connection: sqlite3.Connection) -> list[DictionaryRow]:

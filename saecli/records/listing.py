@@ -1,6 +1,6 @@
 """Rows of what the catalog holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,16 @@ class ProbeList:
 
 @dataclass(frozen=True)
 class ExperimentRow:
-    """A finished experiment; not registered is exploratory."""
+    """A finished experiment; not registered is exploratory.
+
+    ``tested_before``: the experiments that had tested its plan before its hypothesis was stated.
+    """
 
     number: int
     hypothesis: int
     verdict: str | None
     registered: bool
+    tested_before: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

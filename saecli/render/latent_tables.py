@@ -225,7 +225,7 @@ def _experiments(report: ShowReport) -> RenderableType | None:
         table.add_row(
             str(row.number),
             str(row.hypothesis),
-            parts.registration(row.registered, short=True),
+            parts.registration(row.registered, row.tested_before, short=True),
             parts.verdict(row.verdict),
         )
     return table

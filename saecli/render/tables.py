@@ -162,7 +162,7 @@ def list_table(found: CatalogList) -> RenderableType:
             table.add_row(
                 str(experiment.number),
                 str(experiment.hypothesis),
-                parts.registration(experiment.registered, short=True),
+                parts.registration(experiment.registered, experiment.tested_before, short=True),
                 parts.verdict(experiment.verdict),
             )
         sections.append(table)

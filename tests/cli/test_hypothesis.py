@@ -308,6 +308,10 @@ def test_a_plan_restated_after_a_run_is_said_to_have_been_tested_wherever_it_is_
     assert saecli_tested.json("show", "hypothesis:3")["tested_before"] == [2]
     rows = saecli_tested.json("experiments")["experiments"]
     assert [row["tested_before"] for row in rows] == [[], [], [2]]
+    for listed in (("list",), ("show", latent)):
+        rows = saecli_tested.json(*listed)["experiments"]
+        assert [row["tested_before"] for row in rows] == [[], [], [2]]
+        assert "registered after experiment 2" in saecli_tested(*listed).out
     assert saecli_tested.json("rerun", "experiment:3")["identical"] is True
     assert saecli_tested.json("show", "experiment:1")["report"]["tested_before"] == []
 
