@@ -1,10 +1,8 @@
 """The entry point: parse, run one command, and end with one sentence and an exit code."""
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from io import TextIOWrapper
 from typing import Annotated, cast
 
@@ -13,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from saecli import __version__
-from saecli.cli import failures, loading, terminal
+from saecli.cli import failures, loading, streams, terminal
 
 
 def _show_version(value: bool) -> None:
@@ -53,7 +51,8 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code.
 
     0 done, 1 the work failed, 2 wrong usage, 130 interrupted. Whatever goes wrong ends as one
-    sentence on stderr; `--debug` shows the traceback before it.
+    sentence on stderr; `--debug` shows the traceback before it. A reader of stdout or stderr that
+    has gone changes nothing: the work is done to its end.
     """
     terminal.settings.reset()
     for stream in (sys.stdout, sys.stderr):
@@ -62,14 +61,13 @@ def main(args: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         code = build().main(args, prog_name="saecli", standalone_mode=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _discard_stdout()
-        return 0
-    except SystemExit as error:  # Click's and Rich's answer to a reader that has gone
+        streams.flush(sys.stdout)
+    except SystemExit as error:  # Click's and Rich's answer to any broken pipe
         if not isinstance(error.__context__, BrokenPipeError):
             raise
-        _discard_stdout()
+        if terminal.settings.begun:  # no reader of ours: results and progress have outlived theirs
+            return _fail(error.__context__)
+        streams.discard(sys.stdout)  # who read the help has seen enough
         return 0
     except (Exception, KeyboardInterrupt) as error:
         return _fail(error)
@@ -82,16 +80,8 @@ def _fail(error: BaseException) -> int:
     sentence, code = failures.describe(
         error, traced=terminal.settings.debug, kept=terminal.settings.kept
     )
-    with suppress(BrokenPipeError):
-        if terminal.settings.debug:
-            traceback.print_exception(error)
-        if sentence:
-            print(f"saecli: {sentence}", file=sys.stderr)
+    if terminal.settings.debug:
+        streams.write("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
+    if sentence:
+        streams.write(f"saecli: {sentence}", sys.stderr)
     return code
-
-
-def _discard_stdout() -> None:
-    # The reader has seen enough (`saecli list | head`): nothing is wrong, so that `pipefail`
-    # scripts go on, and the interpreter's own flush at exit must not complain either.
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO
 
+from saecli.cli import streams
 from saecli.cli.failures import one_line
 from saecli.progress import Task
 from saecli.render.numbers import duration, one_of_them, rate
@@ -26,7 +27,7 @@ class Lines:
         self.clock = clock
 
     def say(self, message: str) -> None:
-        print(one_line(message), file=self.stream, flush=True)
+        streams.write(one_line(message), self.stream)
 
     def task(self, name: str, total: int | None, unit: str) -> AbstractContextManager[Task]:
         return self._task(name, total, unit)

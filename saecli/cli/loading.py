@@ -82,7 +82,9 @@ class LazyCommand(TyperCommand):
     ) -> Any:
         command = _as_command(load(self.entry), self.name or "")
         command.params += _as_command(_everywhere, "everywhere").params
-        return command.make_context(info_name, args, parent=parent, **extra)
+        context = command.make_context(info_name, args, parent=parent, **extra)
+        terminal.settings.begun = True
+        return context
 
 
 def add_commands(root: TyperGroup) -> None:

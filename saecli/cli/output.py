@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from saecli.cli import streams
 from saecli.records import as_json as plain_values
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def emit(record: Record, *, as_json: bool, table: Callable[[Record], "Renderable
         table: makes the Rich renderable for people; only called without ``as_json``.
     """
     if as_json:
-        print(_document(record), flush=True)
+        streams.write(_document(record), sys.stdout)
     else:
         show(table(record))
 
@@ -42,7 +43,7 @@ def show(renderable: "RenderableType") -> None:
     with console.capture() as captured:
         console.print(renderable)
     lines = captured.get().splitlines()
-    print("\n".join(line.rstrip() for line in lines), flush=True)
+    streams.write("\n".join(line.rstrip() for line in lines), sys.stdout)
 
 
 def _document(record: object) -> str:

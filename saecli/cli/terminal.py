@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass, fields
 
+from saecli.cli import streams
 from saecli.cli.failures import one_line
 from saecli.cli.lines import Lines
 from saecli.progress import SILENT, Progress
@@ -10,10 +11,15 @@ from saecli.progress import SILENT, Progress
 
 @dataclass
 class Settings:
-    """What the options that every command takes have set; ``kept``: the run is on record."""
+    """What the options that every command takes have set.
+
+    ``begun``: the command line was understood, and its command runs;
+    ``kept``: the run is on record.
+    """
 
     quiet: bool = False
     debug: bool = False
+    begun: bool = False
     kept: bool = False
 
     def reset(self) -> None:
@@ -42,4 +48,4 @@ def progress() -> Progress:
 def note(message: str) -> None:
     """A line for the user that is no part of the result; `--quiet` drops it."""
     if not settings.quiet:
-        print(one_line(message), file=sys.stderr, flush=True)
+        streams.write(one_line(message), sys.stderr)

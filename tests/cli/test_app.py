@@ -4,6 +4,7 @@ import contextlib
 import errno
 import inspect
 import io
+import json
 import os
 import re
 import signal
@@ -351,3 +352,44 @@ def test_a_reader_that_has_seen_enough_is_no_failure(option, tmp_path):
     line = f"set -o pipefail; '{sys.executable}' -m saecli {option} | true"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.fixture
+def unread():
+    """A pipe whose reader has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+def test_progress_that_nobody_reads_does_not_stop_the_work(unread, tmp_path):
+    arguments = ("demo", "--out", "pictures", "--n", "3", "--json")
+    done = shell(*arguments, cwd=tmp_path, stderr=unread)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["n"] == 3
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
+
+
+def test_a_result_that_nobody_reads_is_made_all_the_same(unread, tmp_path):
+    done = shell(
+        "demo", "--out", "pictures", "--n", "3", cwd=tmp_path, stdout=unread, stderr=unread
+    )
+    assert done.returncode == 0
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
+
+
+def test_problems_that_nobody_reads_are_in_the_exit_code(unread, tmp_path):
+    failed = shell("show", "clip", "--catalog", "none.db", cwd=tmp_path, stderr=unread)
+    assert failed.returncode == 1
+    assert failed.stdout == ""
+
+
+def test_a_pipe_that_breaks_within_the_work_is_a_failure(run, monkeypatch):
+    def broken(*args, **keywords):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("saecli.catalog.opening.open_catalog", broken)
+    code, out, err = run("catalog", "info")
+    assert (code, out) == (1, "")
+    assert "Broken pipe" in err
