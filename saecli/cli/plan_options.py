@@ -121,7 +121,8 @@ LeastImages = Annotated[
     typer.Option(
         "--least-images",
         min=2,
-        help="With fewer pictures (or groups) there is no experiment; default: 20.",
+        help="With fewer pictures (or groups) there is no experiment, with fewer without A no "
+        "specificity: inconclusive; default: 20.",
     ),
 ]
 

@@ -393,3 +393,13 @@ def test_a_pipe_that_breaks_within_the_work_is_a_failure(run, monkeypatch):
     code, out, err = run("catalog", "info")
     assert (code, out) == (1, "")
     assert "Broken pipe" in err
+
+
+def test_the_help_says_what_the_least_number_of_pictures_is_for(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    for command in (("knockout",), ("hypothesis", "add")):
+        _, out, _ = run(*command, "--help")
+        told = " ".join(re.sub("[│\n]", " ", out).split())
+        assert (
+            "no experiment, with fewer without A no specificity: inconclusive; default: 20" in told
+        )
