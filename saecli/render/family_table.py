@@ -1,6 +1,6 @@
 """Many hypotheses on one screen: each effect with both adjusted p-values, and the verdicts."""
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from saecli.records import FamilyReport, KnockoutReport, Protocol, ProtocolArm
@@ -124,15 +124,26 @@ def _protocol(told: Protocol | None) -> RenderableType | None:
     parts.add_numbers(table, *(ARMS[arm] for arm in present))
     for one in told.classes:
         table.add_row(Text(one.class_), *_cells(one.arms, present))
-    table.add_section()
-    table.add_row("all patches", *_cells(told.micro, present), style=parts.HEADING)
-    table.add_row("mean of classes", *_cells(told.macro, present), style=parts.HEADING)
-    return table
+    if len(told.classes) > 1:
+        table.add_section()
+        table.add_row("all patches", *_cells(told.micro, present), style=parts.HEADING)
+        table.add_row("mean of classes", *_cells(told.macro, present), style=parts.HEADING)
+    if all(one.n == 1 for row in told.classes for one in row.arms):
+        return table
+    legend = Text("of several edits, each with its own size, the mean stands", style=parts.QUIET)
+    return Group(table, legend)
 
 
-def _cells(arms: list[ProtocolArm], present: list[str]) -> list[str]:
-    found = {one.arm: f"{share(one.target)} / {share(one.other)}" for one in arms}
+def _cells(arms: list[ProtocolArm], present: list[str]) -> list[RenderableType]:
+    found = {one.arm: _cell(one) for one in arms}
     return [found.get(arm, "–") for arm in present]
+
+
+def _cell(one: ProtocolArm) -> Text:
+    cell = Text(f"{share(one.target)} / {share(one.other)}")
+    if one.n > 1:
+        cell.append(f"\nmean over {one.n:,} edits", style="not bold dim")
+    return cell
 
 
 def _footer(report: FamilyReport) -> Text:

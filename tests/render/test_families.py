@@ -161,12 +161,34 @@ def test_a_family_s_experiment_says_by_which_p_it_was_judged():
 @pytest.mark.parametrize("width", [80, 160])
 def test_the_segmentation_table(width):
     arms = [r.ProtocolArm("random_vector", 99, 0.01, 0.02), r.ProtocolArm("manual", 1, 0.9, None)]
-    protocol = r.Protocol([r.ProtocolClass("[sand]", arms)], arms, arms)
+    classes = [r.ProtocolClass(name, arms) for name in ("[sand]", "reef")]
+    protocol = r.Protocol(classes, arms, arms)
     choices = [{"class": "[sky]", "latents": ["clip:3"], "f1": [0.71], "n_images": 1200}]
     shown = screen(family_table(family(protocol=protocol, choices=choices)), width)
     for words in ("[sand]", "1.00 % / 2.00 %", "90.0 % / –", "mean of classes", "0.71", "1,200"):
         assert words in shown
     assert "automatic" not in shown
+
+
+def _segmentation(*classes, n):
+    arms = [r.ProtocolArm("random_vector", n, 0.01, 0.02), r.ProtocolArm("manual", 1, 0.9, 0.1)]
+    told = r.Protocol([r.ProtocolClass(name, arms) for name in classes], arms, arms)
+    return screen(family_table(family(protocol=told)), 160)
+
+
+def test_means_over_several_edits_are_called_so():
+    shown = _segmentation("sand", "reef", n=198)
+    assert shown.count("mean over 198 edits") == 4  # two classes, all patches, mean of classes
+    assert "of several edits, each with its own size, the mean stands" in shown
+    assert "edits" not in _segmentation("sand", "reef", n=1).replace("details", "")
+
+
+def test_a_single_class_is_not_repeated_as_the_whole():
+    both, one = _segmentation("sand", "reef", n=2), _segmentation("sand", n=2)
+    for words in ("all patches", "mean of classes"):
+        assert words in both
+        assert words not in one
+    assert one.count("1.00 % / 2.00 %") == 1
 
 
 def test_a_margin_that_rises_is_not_called_an_effect_that_is_too_small():
