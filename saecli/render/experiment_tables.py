@@ -24,7 +24,7 @@ from saecli.records import (
 )
 from saecli.records.reading import read
 from saecli.render import parts
-from saecli.render.knockout_table import concept, knockout_table
+from saecli.render.knockout_table import concept, edit_words, knockout_table
 from saecli.render.numbers import figure, interval, p_value, plural
 
 MOST_DIFFERENCES = 20  # on the screen; the document has all
@@ -270,20 +270,39 @@ def _plain(value: object) -> str:
 
 
 def _arms(arms: Sequence[ShownArm]) -> RenderableType:
-    """Each kind of arm with its mean and its strongest effect."""
+    """Each kind of arm, and each dose, with its mean and its strongest effect."""
     table = parts.table("Arms")
     parts.add_words(table, "kind")
     parts.add_numbers(table, "n", "mean effect", "lowest", "highest")
-    for kind in dict.fromkeys(arm.kind for arm in arms):
-        effects = [arm.effect for arm in arms if arm.kind == kind and arm.effect is not None]
-        n = sum(arm.kind == kind for arm in arms)
+    alike: dict[str, list[ShownArm]] = {}
+    doses = _doses(arms)
+    for arm in arms:
+        alike.setdefault(_kind(arm, doses), []).append(arm)
+    for words, same in alike.items():
+        effects = [arm.effect for arm in same if arm.effect is not None]
         shown = (
             [figure(sum(effects) / len(effects)), figure(min(effects)), figure(max(effects))]
             if effects
             else ["–"] * 3
         )
-        table.add_row(Text(kind.replace("_", " ")), str(n), *shown)
+        table.add_row(Text(words), str(len(same)), *shown)
     return table
+
+
+def _doses(arms: Sequence[ShownArm]) -> dict[tuple[str, int], str]:
+    """By kind and number: what a dose sets, and beside which dose a random push stands."""
+    doses = [arm for arm in arms if arm.kind == "dose"]
+    pushes = [arm for arm in arms if arm.kind == "dose_push"]
+    words = [edit_words(arm.description["value"], arm.description["scope"]) for arm in doses]
+    told = {("dose", arm.number): one for arm, one in zip(doses, words, strict=True)}
+    for i, arm in enumerate(pushes):  # as many beside each dose, in the doses' order
+        told["dose_push", arm.number] = f"(random) {words[i * len(doses) // len(pushes)]}"
+    return told
+
+
+def _kind(arm: ShownArm, doses: Mapping[tuple[str, int], str]) -> str:
+    told = doses.get((arm.kind, arm.number))
+    return arm.kind.replace("_", " ") + ("" if told is None else f" {told}")
 
 
 def _trials(trials: Sequence[ShownTrial]) -> RenderableType:

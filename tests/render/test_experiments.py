@@ -124,3 +124,25 @@ def test_the_screen_shows_it(case):
 def test_a_narrow_terminal_shows_it_too(case):
     table, report, _ = CASES[case]
     assert screen(table, report, width=60)
+
+
+def test_doses_are_not_averaged_over_one_another():
+    told = {"latents": [12], "scope": "active"}
+    arms = [r.ShownArm("target", 0, told | {"value": "ablate"}, -3.5)]
+    for i, (value, effect, pushes) in enumerate(
+        [("set:-2", -20.0, (-1.0, 3.0)), ("set:5", 9.0, (0.5, 0.75))]
+    ):
+        arms.append(r.ShownArm("dose", i, told | {"value": value}, effect))
+        arms += [r.ShownArm("dose_push", 2 * i + j, {}, push) for j, push in enumerate(pushes)]
+    rows = [
+        " ".join(line.split())
+        for line in screen(show_experiment_table, replace(EXPERIMENT, arms=arms), 160).splitlines()
+        if line.startswith("dose")
+    ]
+    where = "times their largest activation where they fire"
+    assert rows == [
+        f"dose to −2 {where} 1 −20.00 −20.00 −20.00",
+        f"dose push (random) to −2 {where} 2 1.00 −1.00 3.00",
+        f"dose to 5 {where} 1 9.00 9.00 9.00",
+        f"dose push (random) to 5 {where} 2 0.62 0.50 0.75",
+    ]
