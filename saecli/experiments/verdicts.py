@@ -213,6 +213,7 @@ def judge(
     changes = second - first
     effect, baseline = float(changes.mean()), float(first.mean())
     smallest = rule.smallest_share * abs(baseline)
+
     def interval(values: npt.NDArray[np.float64]) -> Interval:
         return mean_interval(
             values, seed=seed, groups=groups, confidence=rule.confidence, resamples=rule.resamples

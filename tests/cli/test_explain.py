@@ -150,7 +150,7 @@ def test_grad_cam_stands_on_the_sheet_beside_the_latents(saecli_bench, picture):
         (["--probe", "species"], 2, ["--explain"]),
         (["--explain", "--class", "blue jai"], 1, ["no class 'blue jai'", JAY]),
         (["--explain", "--against", "wren"], 1, ["no class 'wren'"]),
-        (["--explain", "--class", JAY, "--against", JAY], 1, ["compared with itself"]),
+        (["--explain", "--class", JAY, "--against", JAY], 2, ["compared with itself"]),
         (["--explain", "--probe", "nope"], 1, ["no probe 'nope'", "species"]),
         (
             ["--explain", "--probe", "species", "--dictionary", "dinov2"],

@@ -206,13 +206,13 @@ def test_an_interrupted_training_is_invisible_and_resumes_to_the_same_dictionary
 def test_an_interrupted_profile_leaves_the_dictionary_and_no_half_of_a_profile(
     saecli, models, pictures, monkeypatch
 ):
-    import saecli.profiling.parts as parts
+    from saecli.profiling.encoding import Encoder
 
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts, "encode_group", interrupted)
+        patch.setattr(Encoder, "encode", interrupted)
         outcome = saecli(*train_args(models, pictures, "--name", "a"))
     assert outcome.code == 130
     assert "saecli profile a" in outcome.sentence

@@ -1,6 +1,6 @@
 """saev's reading: its `Dataset` behind PyTorch's shuffling loader, as its trainer has it.
 
-    python read_saev.py FOLDER BATCHES     # prints patches a second, of wall and of CPU time
+python read_saev.py FOLDER BATCHES     # prints patches a second, of wall and of CPU time
 """
 
 import json
