@@ -1,14 +1,12 @@
 """Published dictionaries whose files don't say what they belong to: the missing facts, by name.
 
 Source: the model cards and the README of saev (Stevens et al. 2025, arXiv 2502.06755, section 4),
-and its examples for the mean and scale of DINOv2's activations.
+and its examples for the scale of DINOv2's activations; their mean, a vector, is the user's to give.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-
-from saecli.foreign.vectors import DINOV2_MEAN
 
 
 @dataclass(frozen=True)
@@ -21,8 +19,8 @@ class Preset:
         layer: the block whose output was read, 0-based; None where each folder `layer_N` of the
             repository has its own.
         subtracts: the encoder subtracts the decoder's bias; None where the file's schema says.
-        mean: a file of numbers that activations were centred by, or None.
-        scale: what they were then divided by.
+        scale: what activations were divided by, their mean taken away first; None where they were
+            used as they are.
         notes: what isn't known of it.
     """
 
@@ -30,7 +28,6 @@ class Preset:
     backbone: str
     layer: int | None
     subtracts: bool | None
-    mean: Path | None = None
     scale: float | None = None
     notes: tuple[str, ...] = ()
 
@@ -53,7 +50,6 @@ PRESETS: dict[str, Preset] = {
         "dinov2:facebook/dinov2-with-registers-base",
         10,
         True,
-        mean=DINOV2_MEAN,
         scale=2.0181241035461426,
     ),
     "bioclip-24k": Preset(

@@ -10,9 +10,6 @@ from torch import Tensor
 
 from saecli.errors import SaecliError
 
-DINOV2_MEAN = Path(__file__).resolve().parent / "data" / "dinov2_vitb14_reg_block10_mean.txt"
-"""Mean of DINOv2 ViT-B/14's patch activations at block 10 over ImageNet-1K, as saev has it."""
-
 
 def read_vector(path: Path) -> Tensor:
     """A vector (n,) float32.

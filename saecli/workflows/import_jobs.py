@@ -46,7 +46,6 @@ def located(job: ImportJob, said: "Said", progress: Progress) -> "tuple[ImportJo
     """
     from saecli.foreign import hub
     from saecli.foreign.presets import PRESETS, layer_in, preset_of
-    from saecli.foreign.vectors import read_vector
 
     named = job.preset
     if hub.is_hub(job.path):
@@ -69,12 +68,16 @@ def located(job: ImportJob, said: "Said", progress: Progress) -> "tuple[ImportJo
         backbone=job.backbone or preset.backbone,
         layer=layer if job.layer is None else job.layer,
     )
-    centred = said.mean is not None or said.scale is not None or preset.mean is None
+    if preset.scale is not None and said.mean is None:
+        raise SaecliError(
+            f"{preset.repo} was trained on activations without their mean, which it doesn't hold",
+            "give the mean of the layer's patch activations as --mean FILE; saev's examples for "
+            "DINOv2 have it",
+        )
     said = replace(
         said,
         subtracts=preset.subtracts if said.subtracts is None else said.subtracts,
-        mean=said.mean if centred or preset.mean is None else read_vector(preset.mean),
-        scale=said.scale if centred else preset.scale,
+        scale=preset.scale if said.scale is None else said.scale,
     )
     return job, said, path
 

@@ -13,7 +13,6 @@ import torch
 from saecli.errors import SaecliError
 from saecli.foreign import hub
 from saecli.foreign.presets import PRESETS
-from saecli.foreign.vectors import read_vector
 from tests.foreign.files import in_numpy, saev_header, weights, write_saev
 
 COMMIT = "0" * 40
@@ -48,9 +47,13 @@ def test_a_published_repository_needs_no_more_than_its_name(
     state = weights(d=32, s=64)
     write_saev(folder / "sae.pt", saev_header(None), state)
     args = ["import", f"hf://{preset.repo}", "--backbone", f"clip:{deep_clip}"]
-    if preset.mean is not None:  # of 768 numbers; the test's backbone is 32 wide
+    if preset.scale is not None:
+        outcome = saecli(*args)
+        assert outcome.code == 1
+        assert "--mean FILE" in outcome.sentence
+        assert not (saecli.folder / "catalog.db").exists()
         np.save(tmp_path / "mean.npy", np.full(32, 0.5, dtype=np.float32))
-        args += ["--mean", str(tmp_path / "mean.npy"), "--scale", str(preset.scale)]
+        args += ["--mean", str(tmp_path / "mean.npy")]
     found = saecli.json(*args)
     assert (found["dictionary"], found["layer"], found["activation"]) == (name, 10, "relu")
     assert (found["format"], found["proof"]["n_patches"]) == ("saev", 32)
@@ -60,16 +63,10 @@ def test_a_published_repository_needs_no_more_than_its_name(
     assert saecli("export", name, "--out", "out.st").code == 0
     dictionary = load(saecli.folder / "out.st").to(dtype=torch.float64)
     w, x = in_numpy(state), np.linspace(-3, 3, 64).reshape(2, 32)
-    z = (x - 0.5) / preset.scale if preset.mean else x
+    z = (x - 0.5) / preset.scale if preset.scale else x
     f = np.maximum((z - w["b_dec"]) @ w["W_enc"] + w["b_enc"], 0)
     f *= np.linalg.norm(w["W_dec"], axis=1)
     np.testing.assert_allclose(dictionary.encode(torch.from_numpy(x)).numpy(), f, atol=1e-4)
-
-
-def test_dinov2s_mean_has_a_number_for_each_dimension():
-    mean = read_vector(PRESETS["dinov2-24k"].mean)
-    assert mean.shape == (768,)
-    assert float(mean[0]) == pytest.approx(0.1450997292995453)
 
 
 def test_a_preset_serves_a_downloaded_file(saecli, tmp_path, deep_clip):
