@@ -139,7 +139,7 @@ def test_one_seed_gives_one_result(saecli_bench, birds):
 def test_an_experiment_is_shown_with_its_latent_and_listed(saecli_bench, birds):
     (latent,) = jay_latents(saecli_bench, birds, top=1)
     found = saecli_bench.json(*knockout(birds, latent, expect=NUT))
-    row = {k: found[k] for k in ("hypothesis", "verdict", "registered")}
+    row = {k: found[k] for k in ("hypothesis", "verdict", "registered", "tested_before")}
     row["number"] = found["experiment"]
     assert saecli_bench.json("show", latent)["experiments"] == [row]
     assert saecli_bench.json("list")["experiments"] == [row]
